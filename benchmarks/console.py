@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -65,7 +64,7 @@ def _contracts(configured: Settings) -> tuple[Settings, list[str]]:
 
 @contextmanager
 def _console(configured: Settings, root: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    exports = dict(re.findall(r"^export (\w+)='(.*)'$", servers.stack(root, "env"), flags=re.MULTILINE))
+    exports = servers.exports_of(root)
     told = {"CONTRACTS_DIR": str(configured.contracts_dir), "CHECKPOINT_DIR": str(configured.checkpoint_dir)}
     secret = configured.checkpoint_dir.parent / "secret"
     process = subprocess.Popen(

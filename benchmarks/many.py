@@ -84,7 +84,7 @@ def _streaming(configured: Settings, root: Path, queries: int) -> Iterator[tuple
         "SPARK_LOG_FILE": str(log.with_name("spark.log")),
         "LOG_FORMAT": "logfmt",
     }
-    exports = dict(re.findall(r"^export (\w+)='(.*)'$", servers.stack(root, "env"), flags=re.MULTILINE))
+    exports = servers.exports_of(root)
     names = [one.name for one in configured.contracts_dir.iterdir()]
     send(configured, names, 1)
     with log.open("wb") as out:

@@ -35,13 +35,18 @@ def stack(root: Path, *arguments: str) -> str:
     return subprocess.run(command, cwd=CLONE, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
+def exports_of(root: Path) -> dict[str, str]:
+    """Return the variables with which programs find the servers of a stack."""
+    return dict(re.findall(r"^export (\w+)='(.*)'$", stack(root, "env"), flags=re.MULTILINE))
+
+
 @contextmanager
 def up() -> Iterator[tuple[Path, Settings]]:
     """A running stack; yields its folder and settings that point to it."""
     root = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
         stack(root, "up", "--ports", "auto")
-        exports = dict(re.findall(r"^export (\w+)='(.*)'$", stack(root, "env"), flags=re.MULTILINE))
+        exports = exports_of(root)
         os.environ["JAVA_HOME"] = exports["JAVA_HOME"]
         # All servers are on this machine, and confluent-kafka's client reads these variables.
         for name in [name for name in os.environ if name.lower().endswith("_proxy")]:

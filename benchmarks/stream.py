@@ -98,7 +98,10 @@ def _rate(configured: Settings, contract: Contract, run: Any) -> float:
 def _bare(spark: SparkSession, configured: Settings, contract: Contract) -> None:
     """Stream with one schema for all records: no dead letters, no event order, no retries, no wait for the disk."""
     spec = contract.spec.sinks
-    url, properties = postgres.jdbc(configured.postgres_dsn)
+    url, account = postgres.jdbc(configured.postgres_dsn)
+    # Text becomes uuid or date in the server, and a batch is one statement.
+    inserts = {"stringtype": "unspecified", "reWriteBatchedInserts": "true"}
+    properties = {"driver": "org.postgresql.Driver", **account, **inserts}
 
     def to_cassandra(rows: DataFrame, _: int) -> None:
         table = {"keyspace": spec.cassandra.keyspace, "table": spec.cassandra.table}

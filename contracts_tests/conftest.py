@@ -8,12 +8,14 @@ pytest contracts_tests -n 3             runs three lanes in parallel, two of the
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 
 from contracts_tests.fixtures import examples, lanes, outer_make
 from contracts_tests.fixtures.programs import NO_PROGRAM
@@ -39,6 +41,15 @@ def _signals() -> Iterator[None]:
     for number in left:
         signal.signal(number, before[number])
     assert not left, "restore the signal handlers that the code under test changed, or run it in a separate process"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Take back what a command under test has set up: the log of the next test would go to this one's stderr."""
+    configured, handlers = structlog.get_config(), [*logging.root.handlers]
+    yield
+    structlog.configure(**configured)
+    logging.root.handlers[:] = handlers
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -26,10 +26,11 @@ _TYPES: Final[dict[str, Any]] = {
     **{name: name for name in ("boolean", "int", "long", "float", "double", "string", "bytes")},
     "date": {"type": "int", "logicalType": "date"},
     "time-millis": {"type": "int", "logicalType": "time-millis"},
+    "time-micros": {"type": "long", "logicalType": "time-micros"},
     **{
-        name: {"type": "long", "logicalType": name}
-        for moment in ("time-micros", "timestamp-millis", "timestamp-micros")
-        for name in (moment, *([f"local-{moment}"] if moment.startswith("timestamp") else []))
+        f"{local}timestamp-{unit}": {"type": "long", "logicalType": f"{local}timestamp-{unit}"}
+        for unit in ("millis", "micros")
+        for local in ("", "local-")
     },
     "uuid": {"type": "string", "logicalType": "uuid"},
 }

@@ -46,7 +46,7 @@ def _groups(sql: str) -> Example:
 def _joined(source: str) -> Example:
     reference = f"-- reference: {{shops: {{{source}, key: [id], columns: {{id: string, name: string}}}}}}"
     sql = "SELECT o.id, s.name FROM orders o JOIN shops s ON o.id = s.id"
-    return Example("view", f"-- sinks: {{postgres: {{table: order_ids, primary_key: [id]}}}}\n{reference}\n{sql}")
+    return _view(f"{reference}\n{sql}")
 
 
 RULES: Final[tuple[Rule, ...]] = (

@@ -60,7 +60,7 @@ class OfUnion:
 
 #: Types that use each other can have more paths to one field than anybody can count.
 _MOST: Final = 10_000
-_MOST_RECORDS: Final = 100_000
+_MOST_RECORDS: Final = 50_000
 #: What a path goes on with behind a field.
 _ENDS: Final = ".[{("
 
@@ -171,6 +171,7 @@ class _Planning:
                     self._by_path.setdefault(path, (number, one))
         self._listed: list[tuple[str, Field, int]] = []
         self._entered = 0
+        self._of_tags: dict[int, tuple[int, MaskSpec] | None] = {}
         # Without these, every path would be taken to types that use each other, and they may be more than 10^12.
         self._tagged = self._with_tags()
         self._within = {path[:at] for path in self._by_path for at, one in enumerate(path) if one in _ENDS}
@@ -232,13 +233,17 @@ class _Planning:
         return OfUnion(some) if some else None
 
     def _field(self, field: Field, path: str, around: tuple[str, ...]) -> Plan | None:
-        chosen = self._by_path.get(path)
-        if chosen is None and self._by_tag:
-            tags = all_tags(self._schema, field)
-            chosen = next((one for one in self._by_tag if (one[1].tag or "").upper() in tags), None)
+        chosen = self._by_path.get(path) or self._by_its_tags(field)
         if chosen is None:
             return self.of(field.type, path, around)
         if len(self._listed) == _MOST:
             raise _Enough
         self._listed.append((path, field, chosen[0]))
         return Leaf(chosen[1].mask, chosen[0])
+
+    def _by_its_tags(self, field: Field) -> tuple[int, MaskSpec] | None:
+        """Return the rule for the tags of a field, which is the same wherever the field is."""
+        if id(field) not in self._of_tags:
+            tags = all_tags(self._schema, field) if self._by_tag else set()
+            self._of_tags[id(field)] = next((one for one in self._by_tag if (one[1].tag or "").upper() in tags), None)
+        return self._of_tags[id(field)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 
 from pydantic import (
     BaseModel,
@@ -103,9 +103,3 @@ class MaskSpec(BaseModel):
     def shares_a_store_with(self, other: MaskSpec) -> bool:
         """Whether both hold in some store."""
         return not self.stores or not other.stores or not set(self.stores).isdisjoint(other.stores)
-
-    def as_written(self) -> dict[str, Any]:
-        """The rule as JSON values."""
-        how: Any = {"truncate": self.mask.length} if self.mask.kind is Kind.truncate else self.mask.kind.value
-        at = {"tag": self.tag} if self.tag is not None else {"field": self.field}
-        return {**at, **({"stores": list(self.stores)} if self.stores else {}), "mask": how}

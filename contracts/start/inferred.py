@@ -54,7 +54,7 @@ def of(source: str, folder: Path, keys: Mapping[str, str]) -> Started:
             found = _sample(path, read)
             schema = samples.record(samples.type_name(path.stem), found.records, samples.NAMESPACE, found.doubts)
             doubts = [f"{key}: {doubt}" for key, doubt in found.doubts.items()]
-            if any("empty these cells" in one for one in doubts):
+            if found.has_words:
                 doubts.append("`contracts docs tutorial/own-data` has a command that empties such cells")
         except RecursionError:
             what, fix = "a record is nested too deeply for a schema", "leave such records out of the sample"
@@ -84,10 +84,11 @@ def of(source: str, folder: Path, keys: Mapping[str, str]) -> Started:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Records, and key -> what is doubtful about its values."""
+    """Records, and key -> what is doubtful about its values.  `has_words`: words may say that there is no value."""
 
     records: list[Mapping[str, Any]]
     doubts: Mapping[str, str] = field(default_factory=dict)
+    has_words: bool = False
 
 
 def _sample(path: Path, read: Callable[[Path], _Sample]) -> _Sample:
@@ -167,24 +168,25 @@ def _rows(path: Path) -> _Sample:
     columns = [_column([row[at] for _, row in rows]) for at in range(len(head))]
     values = zip(*(one.values for one in columns), strict=True)
     doubts = {name: one.doubt for name, one in zip(head, columns, strict=True) if one.doubt}
-    return _Sample([dict(zip(head, cells, strict=True)) for cells in values] if columns else [], doubts)
+    records: list[Mapping[str, Any]] = [dict(zip(head, cells, strict=True)) for cells in values] if columns else []
+    return _Sample(records, doubts, any(one.has_words for one in columns))
 
 
 @dataclass(frozen=True)
 class _Column:
-    """The values of a column, and what is doubtful about them."""
+    """The values of a column, and what is doubtful about them.  `has_words`: see `_Sample`."""
 
     values: list[Any]
     doubt: str = ""
+    has_words: bool = False
 
 
 def _column(cells: Sequence[str]) -> _Column:
     """CSV has no types, so all cells of a column decide together; an empty one is null."""
     there = [one for one in cells if one]
     read, doubt = _reading(there)
-    if read is str:
-        doubt = doubt or _words_for_nothing(there)
-    return _Column([read(one) if one else None for one in cells], doubt)
+    words = _words_for_nothing(there) if read is str and not doubt else ""
+    return _Column([read(one) if one else None for one in cells], doubt or words, bool(words))
 
 
 def _reading(there: Sequence[str]) -> tuple[Callable[[str], Any], str]:
@@ -205,7 +207,8 @@ def _words_for_nothing(there: Sequence[str]) -> str:
     rest = [one for one in there if one not in words]
     if not words or not rest:
         return ""
-    values = _column(rest).values
+    read, _ = _reading(rest)
+    values = [read(one) for one in rest]
     kind = samples.record("Rest", [{"it": one} for one in values])["fields"][0]["type"]
     if kind == "string":
         return ""

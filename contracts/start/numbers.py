@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from avro_data_contracts.contracts.values import numbers
+from avro_data_contracts.contracts.values.scalars import Misfit
+
 #: The most digits that Spark and most databases have.
 MOST_DIGITS: Final = 38
-#: A double has at most 767 significant digits when it is written out.
-_DOUBLE_DIGITS: Final = 800
+_DOUBLE: Final = numbers.double(from_texts=False, single=False)
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,9 @@ def digits_of(values: Sequence[int | Decimal]) -> Digits:
 def fits_double(value: int | Decimal) -> bool:
     """Whether the nearest double gives back every digit that was written: the producer refuses others."""
     try:
-        near = float(value)
-    except OverflowError:
+        return float(value) == value if isinstance(value, int) else _DOUBLE(value) is not None
+    except (Misfit, OverflowError):
         return False
-    if math.isinf(near):
-        return False
-    if isinstance(value, int):
-        return int(near) == value
-    if Decimal(repr(near)) == value:
-        return True
-    digits = len(value.as_tuple().digits)
-    return digits <= _DOUBLE_DIGITS and (not value or Decimal(f"{near:.{digits - 1}e}") == value)
 
 
 def decimal(precision: int, scale: int) -> dict[str, Any]:

@@ -106,7 +106,8 @@ def analyse(contract: Contract, view: View) -> Analysis:
         )
     problems = [*statement.refused(found), *source_problems(contract, view, found)]
     data, more = references.of(view)
-    own = LATEST if is_latest(contract, found) else name_of(contract)
+    of_latest = is_latest(contract, found)
+    own = LATEST if of_latest else name_of(contract)
     problems += [*more, *joins.problems(view, found, data, own)]
     tables = joins.joined(found, data)
     columns = Columns(found, schema, record, tables)
@@ -148,13 +149,17 @@ def analyse(contract: Contract, view: View) -> Analysis:
         data,
         said,
         _of_event(in_joins),
-        tuple(dict.fromkeys((one.reference, one.path) for one in in_where if one.reference)),
-        is_latest(contract, found),
+        _of_references(in_where),
+        of_latest,
     )
 
 
 def _of_event(parts: Iterable[Part]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.path for one in parts if not one.reference))
+
+
+def _of_references(parts: Iterable[Part]) -> tuple[tuple[str, str], ...]:
+    return tuple(dict.fromkeys((one.reference, one.path) for one in parts if one.reference))
 
 
 class _Reading:
@@ -181,8 +186,7 @@ class _Reading:
             return Problem(Rule.sql, what, "use letters, digits and _, with a letter first", *at)
         result = self._results.of(inner)
         inside = list(self._columns.inside(node))
-        paths = tuple(dict.fromkeys(one.path for one in inside if not one.reference))
-        joined = tuple(dict.fromkeys((one.reference, one.path) for one in inside if one.reference))
+        paths, joined = _of_event(inside), _of_references(inside)
         sql = inner.sql(dialect="spark")
         return Output(name, sql, result.spark, result.nullable, result.node, paths, *at, references=joined)
 

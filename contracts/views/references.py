@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -163,9 +163,9 @@ def _of_data(view: View, one: Reference, data: Data) -> Iterator[Problem]:
 def said(view: View) -> tuple[object, ...]:
     """Return what, besides its text, decides which data a view joins."""
     return tuple(
-        (name, to_json(one.schema), one.key, one.table, reference.text)
+        (one.name, to_json(one.schema), one.key, one.table, reference.text)
         for reference in view.references
-        for name, one in of(replace(view, references=(reference,)))[0].items()
+        if isinstance(one := _data(view, reference), Data)
     )
 
 

@@ -79,8 +79,7 @@ def cells(schema: Schema, header: Sequence[str], asked: Asked, *, final: bool = 
         for at, name in enumerate(header)
         if name not in unknown
     ]
-    _, fills = compiler.root()
-    missing = [(name, fill) for name, fill in fills if name not in header]
+    missing = [(name, fill) for name, fill in compiler.fills(root) if name not in header]
     filled = tuple(name for name, _ in missing)
 
     def convert(row: Sequence[str]) -> dict[str, Any] | Checked:

@@ -201,16 +201,16 @@ class PlainCompiler(Compiler):
         """Return the check of the root, a record, that leaves missing fields out; and what makes their values."""
         root = self.resolve(self._schema.root)
         assert isinstance(root, Record)
-        return self._of_fields(root, []), self._fills(root)
+        return self._of_fields(root, []), self.fills(root)
 
     def record(self, node: Record) -> Check:
-        return self._of_fields(node, self._fills(node))
+        return self._of_fields(node, self.fills(node))
 
     def _of_fields(self, node: Record, fills: list[tuple[str, Fill]]) -> Check:
         shapes = {field.name: self._shape(field.name, field.type) for field in node.fields}
         return records.record(records.Fields(shapes, fills, self._asked.extra_fields))
 
-    def _fills(self, node: Record) -> list[tuple[str, Fill]]:
+    def fills(self, node: Record) -> list[tuple[str, Fill]]:
         """What makes the values of missing fields; those that may be missing stay so, unless the result is final."""
         return [
             (field.name, self._strict.fill(field))

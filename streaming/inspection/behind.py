@@ -7,6 +7,7 @@ from pathlib import Path
 
 from avro_data_contracts.streaming.inspection.stored import Position
 from avro_data_contracts.streaming.run import checkpoints
+from avro_data_contracts.streaming.run.checkpoints import newest
 from avro_data_contracts.streaming.topic import Ranges
 
 
@@ -44,8 +45,5 @@ def unwritten(missing: Iterable[Position], written: Mapping[int, int] | None, ra
 
 def at_work(checkpoint: Path) -> bool:
     """Return whether a batch of the query has begun, and is not finished: rows of it may be there already."""
-    begun, ended = (
-        max((int(file.name) for file in (checkpoint / folder).glob("[0-9]*")), default=-1)
-        for folder in ("offsets", "commits")
-    )
-    return begun > ended
+    begun, ended = newest(checkpoint, "offsets"), newest(checkpoint)
+    return begun is not None and (ended is None or begun > ended)

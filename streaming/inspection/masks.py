@@ -183,7 +183,7 @@ def _names(field: Field) -> set[str]:
 
 
 def _tagged(node: Node) -> bool:
-    return any(PERSONAL in tag.upper().replace(",", " ").split() for tag in node.tags)
+    return PERSONAL in plan.tags_of(node)
 
 
 def _parts(schema: Schema, node: AnyType) -> list[AnyType]:

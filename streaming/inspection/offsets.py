@@ -90,11 +90,11 @@ class Watched:
                 found = None  # perhaps a topic was deleted
             if found is not None:
                 return found
-        self._there = self._asked.partitions_of(self._topics)
-        self._first = self._asked.first_of(self._there)
+        found = self._asked.ends_of(self._topics)
+        self._there = {name: list(first) for name, (first, _) in found.items()}
+        self._first = {name: first for name, (first, _) in found.items()}
         self._read_at = self._clock()
-        last = self._asked.last_of(self._there)
-        return {name: (self._first[name], last[name]) for name in self._there}
+        return found
 
     def _with_first(self, last: Mapping[str, Offsets]) -> Ends | None:
         """The ends; None if a topic ends before it begins: it was deleted, and created again."""

@@ -175,6 +175,11 @@ class Checkpoints:
             raise _refusal(folder, f"{words} {self._partitions}")
 
 
+def newest(checkpoint: Path, log: str = "commits") -> int | None:
+    """Return the number of the last batch in a log (`offsets`: begun, `commits`: finished); None if there is none."""
+    return max((int(one.name) for one in (checkpoint / log).glob("[0-9]*")), default=None)
+
+
 def rebuilding(checkpoint: Path) -> Path:
     """Return where the checkpoint of a query is while its table is emptied."""
     return checkpoint.with_name(f"{checkpoint.name}.rebuilding")
@@ -195,10 +200,9 @@ def position(checkpoint: Path, topic: str, batch: int | None = None) -> dict[int
         OSError, ValueError, KeyError: the checkpoint is not as Spark 3.5 writes it.
     """
     if batch is None:
-        ended = [int(file.name) for file in (checkpoint / "commits").glob("[0-9]*")]
-        if not ended:
+        batch = newest(checkpoint)
+        if batch is None:
             return None
-        batch = max(ended)
     # A version, the batch's settings, then one line for each source.
     _, _, offsets = (checkpoint / "offsets" / str(batch)).read_text(encoding="utf-8").splitlines()
     return {int(partition): offset for partition, offset in json.loads(offsets)[topic].items()}

@@ -19,7 +19,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming import topic
-from avro_data_contracts.streaming.run.checkpoints import next_offsets
+from avro_data_contracts.streaming.run.checkpoints import newest, next_offsets
 from avro_data_contracts.streaming.views import state
 
 log = structlog.get_logger("streaming")
@@ -123,13 +123,12 @@ def accept(folder: Path, sink: str, gaps: Iterable[Gap]) -> None:
     draft.write_text(json.dumps([asdict(gap) for gap in [*known, *new]], indent=2), encoding="utf-8")
     draft.replace(file)
     checkpoint = folder / sink
-    ended = [int(one.name) for one in (checkpoint / "commits").glob("[0-9]*")]
-    if not ended:
+    batch = newest(checkpoint)
+    if batch is None:
         # Nothing was written: the query starts over, at the first records that are left.
         for name in ("offsets", "sources", "commits"):
             shutil.rmtree(checkpoint / name, ignore_errors=True)
         return
-    batch = max(ended)
     version, settings, offsets = (checkpoint / "offsets" / str(batch)).read_text(encoding="utf-8").splitlines()
     document = json.loads(offsets)
     for gap in gaps:

@@ -67,7 +67,6 @@ class GroupSink(NumberedSink):
         self._grouping: Grouping = derived.analysis.grouping
         self._sql = GroupingSql(self._grouping)
         self._lateness_us = derived.view.spec.lateness * 1_000_000
-        self._inner = inner
         whole = derived.whole()
         sinks = whole.spec.sinks.model_copy(update={one.kind: None for one in whole.sinks if one.kind != inner.name})
         self._of_store = replace(whole, spec=whole.spec.model_copy(update={"sinks": sinks}))

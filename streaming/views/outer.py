@@ -20,19 +20,19 @@ class Outer:
         inner: the other one.
     """
 
-    def __init__(self, name: str, inner: Sink | Outer) -> None:
+    def __init__(self, name: str, inner: Sink) -> None:
         self.name = name
-        self._of_table = inner
+        self._inner = inner
 
     @property
     def spec(self) -> SinkSpec:
-        return self._of_table.spec
+        return self._inner.spec
 
     def has_table(self) -> bool:
-        return self._of_table.has_table()
+        return self._inner.has_table()
 
     def prepare(self) -> None:
-        self._of_table.prepare()
+        self._inner.prepare()
 
 
 class NumberedSink(Outer):

@@ -46,7 +46,6 @@ class ViewSink(Outer):
         self._events = Events(settings, contract, derived)
         self._references = References(settings, derived.view, derived.analysis.data)
         self._derived = derived
-        self._inner = inner
         self._sql = with_column(derived.analysis.sql, f"`{_EVENT}`")
 
     def check(self, spark: SparkSession, checkpoint: Path) -> None:

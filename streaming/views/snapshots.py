@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +39,7 @@ class Snapshot:
     def content(self) -> bytes:
         return self.schema.encode() + b"\n" + self.raw
 
-    @property
+    @cached_property
     def digest(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
 
@@ -79,11 +80,11 @@ class Snapshots:
         draft = self._draft(json.dumps({name: one.digest for name, one in data.items()}).encode())
         try:
             os.link(draft, self._folder / str(batch))  # not over the one of another attempt, which may have written
+            found: dict[str, Snapshot] | None = dict(data)
         except FileExistsError:
-            pass
+            found = self.of(batch)
         finally:
             draft.unlink()
-        found = self.of(batch)
         assert found is not None
         self._clean(batch)
         return found

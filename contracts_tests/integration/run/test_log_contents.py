@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 from pyspark.sql import SparkSession
 
 from avro_data_contracts.contracts.settings import Settings
@@ -12,6 +13,7 @@ from avro_data_contracts.streaming import failures
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from avro_data_contracts.streaming.stores.cassandra.failures import SERVER as CASSANDRA
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
+from avro_data_contracts.streaming.stores.postgres import copying
 from avro_data_contracts.streaming.stores.postgres.failures import SERVER as POSTGRES
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.processes import run
@@ -68,7 +70,7 @@ def test_value_quoted_by_a_driver_appears_in_no_log(
     url, properties = postgres.jdbc(settings_of_stack.postgres_dsn)
     told = []
     with pytest.raises(failures.JAVA_ERRORS) as caught:
-        frame.write.jdbc(url, "told_of", mode="append", properties=properties)
+        copying.load(frame, sql.Identifier("told_of"), url, properties)
     told.append(failures.of_java(POSTGRES, postgres.address(settings_of_stack), caught.value))
     with pytest.raises(failures.JAVA_ERRORS) as caught:
         frame.write.format("org.apache.spark.sql.cassandra").options(keyspace="spark_streams", table="told_of").mode(

@@ -6,20 +6,11 @@ import contextlib
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from avro_data_contracts.contracts import logs
-
-
-@pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    handlers = [*logging.root.handlers]
-    yield
-    structlog.reset_defaults()
-    logging.root.handlers[:] = handlers
 
 
 def line(form: logs.Format) -> str:

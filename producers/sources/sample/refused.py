@@ -15,6 +15,7 @@ from avro_data_contracts import extras
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.contracts.registry.parallel import Once
 from avro_data_contracts.contracts.registry.snapshot import Snapshot
 from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.sample.chance import Chance
@@ -40,8 +41,10 @@ class RefusedSource:
     def __init__(self, contract: Contract, settings: Settings, reason: str) -> None:
         extras.require("sample")
         self._contract = contract
-        self._settings = settings
+        self._topics = Topics(settings)
         self._registry = Registry.from_settings(settings)
+        self._snapshot = Snapshot(self._registry)
+        self._ids: Once[WrittenWith, int] = Once()
         self._makers = Invalid(contract)
         self._reason = reason
         if reason != ALL:
@@ -81,13 +84,13 @@ class RefusedSource:
             return Item(Row(shown) if isinstance(shown, dict) else shown, refusal.record)
         if message.timestamp is not None:
             self._check_timestamps(message.timestamp)
-        raw = Raw(message.framed(self._id_of), message.headers, message.timestamp or 0)
+        raw = Raw(message.framed(self._known_id_of), message.headers, message.timestamp or 0)
         return Item(message.as_json(), raw)
 
     def _check_timestamps(self, millis: int) -> None:
         """Raise ConfigurationError if the topic takes no timestamp of the far future."""
         try:
-            most = int(Topics(self._settings).setting(self._contract.topic, _LATEST))
+            most = int(self._topics.setting(self._contract.topic, _LATEST))
         except KeyError:  # a broker before 3.6 takes all of them
             return
         if most < millis:
@@ -97,12 +100,15 @@ class RefusedSource:
                 fix=f'write {_LATEST}: "{2**63 - 1}" below kafka.config, and register it',
             )
 
+    def _known_id_of(self, written_with: WrittenWith) -> int:
+        return self._ids.get(written_with, lambda: self._id_of(written_with))
+
     def _id_of(self, written_with: WrittenWith) -> int:
         if written_with.text:
             found = self._registry.lookup(written_with.subject, written_with.text)
         else:
             [subject] = [one for one in self._contract.subjects if one.name == written_with.subject]
-            found = Snapshot(self._registry).find(subject)
+            found = self._snapshot.find(subject)
         if found is None:
             what, fix = "the schema of the contract", "contracts register (in a clone: make register-schemas)"
             if written_with.text:

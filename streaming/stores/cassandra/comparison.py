@@ -53,9 +53,8 @@ def _stored(settings: Settings, table: Table, names: Sequence[str]) -> Iterator[
         found = existing.table(session, table.sink)
         if found is None:
             return
-        # As milliseconds: Python has no year after 9999.
         moments = {column.name for column in found.all_columns if column.type == "timestamp"}
-        listed = ", ".join(f'toUnixTimestamp("{one}")' if one in moments else f'"{one}"' for one in names)
+        listed = existing.selected(names, moments)
         for row in session.execute(f"SELECT {listed} FROM {table.sink.quoted}"):  # noqa: S608 - identifiers
             yield list(map(text_of, row))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from cassandra.cluster import Session
@@ -73,24 +74,33 @@ def bring(session: Session, wanted: Table) -> None:
             tell(wanted, [statement])
 
 
+def selected(names: Iterable[str], moments: Collection[str]) -> str:
+    """Return the columns of a SELECT: timestamps as milliseconds, because Python has no year after 9999.
+
+    Args:
+        moments: those of the columns that are timestamps.
+    """
+    return ", ".join(f'toUnixTimestamp("{one}")' if one in moments else f'"{one}"' for one in names)
+
+
 def note_key(session: Session, spec: CassandraSpec, key: Key | None) -> None:
     """Keep the id of the key of the table's hashes in its comment, if there is the table.
 
     Raises:
         ConfigurationError: another key has hashed its rows.
     """
-    comment = _comment(session, spec)
-    if key is not None and comment is not None and (note := keyed.to_note(comment, key, spec)) is not None:
+    was = comment(session, spec)
+    if key is not None and was is not None and (note := keyed.to_note(was, key, spec)) is not None:
         session.execute(f"ALTER TABLE {spec.quoted} WITH comment = %s", (note,))
 
 
 def forget_key(session: Session, spec: CassandraSpec) -> None:
     """Take the id of the key out of the comment of a table that is empty."""
-    if keyed.noted(comment := _comment(session, spec) or ""):
-        session.execute(f"ALTER TABLE {spec.quoted} WITH comment = %s", (keyed.with_note(comment, None),))
+    if keyed.noted(was := comment(session, spec) or ""):
+        session.execute(f"ALTER TABLE {spec.quoted} WITH comment = %s", (keyed.with_note(was, None),))
 
 
-def _comment(session: Session, spec: CassandraSpec) -> str | None:
+def comment(session: Session, spec: CassandraSpec) -> str | None:
     """Return the comment of a table; None if there is no table."""
     found = session.execute(
         "SELECT comment FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s",

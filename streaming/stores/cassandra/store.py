@@ -55,10 +55,9 @@ class Cassandra(Store):
         several = len(partition) > 1
         which = " AND ".join(f'"{name}" = ?' for name in partition) if several else f'"{partition[0]}" IN ?'
         with connect(settings) as session:
-            # As milliseconds: Python has no year after 9999.
             moments = _moments(session, spec)
             wanted = (*spec.key, EVENT_TIMESTAMP, EVENT_PARTITION, EVENT_OFFSET, *columns)
-            names = ", ".join(f'toUnixTimestamp("{one}")' if one in moments else f'"{one}"' for one in wanted)
+            names = existing.selected(wanted, moments)
             statement = session.prepare(f"SELECT {names} FROM {spec.quoted} WHERE {which}")  # noqa: S608 - identifiers
             types = [column.type for column in statement.column_metadata]
             kinds = [one.typename for one in (types if several else types[0].subtypes)]
@@ -106,8 +105,7 @@ class Cassandra(Store):
 
     def empty(self, settings: Settings, spec: CassandraSpec) -> None:
         with connect(settings) as session:
-            known = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s"
-            if session.execute(known, (spec.keyspace, spec.table)).one() is not None:
+            if existing.comment(session, spec) is not None:
                 session.execute(f"TRUNCATE {spec.quoted}")
                 existing.forget_key(session, spec)
 
@@ -119,8 +117,7 @@ class Cassandra(Store):
 
     def remove(self, settings: Settings, spec: CassandraSpec) -> None:
         with connect(settings) as session:
-            known = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s"
-            if session.execute(known, (spec.keyspace, spec.table)).one() is not None:
+            if existing.comment(session, spec) is not None:
                 session.execute(f"DROP TABLE {spec.quoted}")
 
     def spark_options(self, settings: Settings) -> Mapping[str, str]:

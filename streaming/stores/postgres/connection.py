@@ -134,16 +134,13 @@ def address(settings: Settings) -> str:
 def jdbc(dsn: str) -> tuple[str, dict[str, str]]:
     """Return the JDBC URL and properties of a DSN.  The password is a property, because Spark may log the URL.
 
-    `stringtype=unspecified` lets the server cast text to uuid or jsonb; `reWriteBatchedInserts` sends a batch as one
-    statement; `logServerErrorDetail=false` keeps rows out of error messages.
+    `logServerErrorDetail=false` keeps rows out of error messages.
     """
     parts = _parts(dsn)
     extra = {key: value for key, value in parts.items() if key in ("sslmode", "sslrootcert", "sslcert", "sslkey")}
-    fixed = {"reWriteBatchedInserts": "true", "stringtype": "unspecified", "logServerErrorDetail": "false"}
-    query = urlencode({**fixed, **extra})
+    query = urlencode({"logServerErrorDetail": "false", **extra})
     place = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{quote(str(parts.get('dbname', '')))}"
     return f"jdbc:postgresql://{place}?{query}", {
-        "driver": "org.postgresql.Driver",
         "user": str(parts.get("user", "")),
         "password": str(parts.get("password", "")),
     }

@@ -35,6 +35,5 @@ def load(frame: DataFrame, table: sql.Identifier, url: str, properties: Mapping[
         )
     columns = sql.SQL(", ").join(map(sql.Identifier, frame.columns))
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(table, columns).as_string()
-    of_driver = {key: value for key, value in properties.items() if key != "driver"}
     rows = frame._jdf.queryExecution().toRdd().toJavaRDD()
-    rows.foreachPartition(copy_rows(url, of_driver, statement, frame._jdf.schema()))
+    rows.foreachPartition(copy_rows(url, dict(properties), statement, frame._jdf.schema()))
