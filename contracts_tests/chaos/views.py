@@ -70,7 +70,7 @@ def add(pipeline: Pipeline) -> None:
     texts["users_by_ten.sql"] = BY_TEN_SECONDS
     (pipeline.folder / "views").mkdir()
     for file, text in texts.items():
-        own = text.replace("FROM users_created", f"FROM {name}").replace(" table: ", f" table: {name}_")
+        own = text.replace("FROM users_created", f"FROM {name}").replace("table: ", f"table: {name}_")
         (pipeline.folder / "views" / file).write_text(own)
 
 
