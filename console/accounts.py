@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from avro_data_contracts.contracts.environment import secret
 from avro_data_contracts.contracts.errors import ConfigurationError
 
 FILE: Final = "accounts.json"
@@ -80,13 +81,14 @@ class Accounts:
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str]) -> Accounts | None:
-        """Return the accounts whose passwords the environment has; None if it has none.
+        """Return the accounts whose passwords the environment has, or a file that it names; None if it has none.
 
         Raises:
-            ConfigurationError: it has the password of one account only, or one that is too short.
+            ConfigurationError: it has the password of one account only, one that is too short, or the name of a
+                file that cannot be read.
         """
         names = {role.value: variable(role) for role in Role}
-        given = {role: environment[name] for role, name in names.items() if environment.get(name)}
+        given = {role: value for role, name in names.items() if (value := secret(name, environment))}
         if not given:
             return None
         for role, name in names.items():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
+from urllib.parse import parse_qs, quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from avro_data_contracts.contracts import environment, project
 from avro_data_contracts.contracts.errors import ConfigurationError
@@ -17,8 +18,8 @@ class Settings(BaseModel):
     the process.
 
     Each field comes from the environment variable with its name in capitals (`kafka_bootstrap_servers` from
-    `KAFKA_BOOTSTRAP_SERVERS`).  The defaults are the addresses of `python -m stack up`; `python -m stack env` prints
-    its generated passwords.
+    `KAFKA_BOOTSTRAP_SERVERS`), and each secret from the file that `…_FILE` names, if that is set.  The defaults are
+    the addresses of `python -m stack up`; `python -m stack env` prints its generated passwords.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,6 +53,7 @@ class Settings(BaseModel):
     postgres_dsn: str = Field(
         "postgresql://127.0.0.1:15432/contracts", repr=False, description="URL form: postgresql://user:pw@host/db"
     )
+    postgres_password: str = Field("", repr=False, description="The password, if POSTGRES_DSN has none.")
 
     mask_key: str = Field(
         "", repr=False, description="The key of the masks that hash: a secret of at least 16 bytes, always the same."
@@ -101,6 +103,30 @@ class Settings(BaseModel):
         60, gt=0, description="Delay before a task's second attempt, seconds; it doubles with each attempt."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _password_in_dsn(cls, given: dict[str, Any]) -> dict[str, Any]:
+        dsn = given.get("postgres_dsn") or cls.model_fields["postgres_dsn"].default
+        password = given.get("postgres_password")
+        return {**given, "postgres_dsn": _with_password(dsn, password)} if password else given
+
+
+def _with_password(dsn: str, password: str) -> str:
+    if "://" not in dsn:
+        quoted = password.replace("\\", r"\\").replace("'", r"\'")
+        return dsn if "password" in dsn else f"{dsn} password='{quoted}'"
+    try:
+        parts = urlsplit(dsn)
+        if parts.password or "password" in parse_qs(parts.query):
+            return dsn
+    except ValueError:  # PostgreSQL's library says what is wrong with it
+        return dsn
+    return f"{dsn}{'&' if parts.query else '?'}password={quote(password, safe='')}"
+
+
+#: Fields with a password or a key.
+_SECRETS: Final = tuple(name for name, field in Settings.model_fields.items() if not field.repr)
+
 
 def load(**flags: Any) -> Settings:
     """Load the settings.  `flags` that are not None win over the environment, then `.env`, then `contracts.toml` (for
@@ -111,6 +137,7 @@ def load(**flags: Any) -> Settings:
     """
     told = environment.told()
     given: dict[str, Any] = {name: told[name] for name in Settings.model_fields if name in told}
+    given |= {name: value for name in _SECRETS if (value := environment.secret(name, told))}
     given |= {name: value for name, value in flags.items() if value is not None}
     given["contracts_dir"] = project.contracts_dir(flags.get("contracts_dir"))
     try:

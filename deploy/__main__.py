@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from avro_data_contracts.deploy import certs, checks, compose, passwords, variables, volumes
+from avro_data_contracts.deploy import certs, checks, compose, passwords, secret_files, variables, volumes
 from avro_data_contracts.stack.errors import (
     EXIT_OK,
     EXIT_SERVICE,
@@ -24,6 +24,7 @@ from avro_data_contracts.stack.errors import (
 from avro_data_contracts.stack.site import CLONE
 
 ENV_FILE = CLONE / ".env"
+SECRETS = CLONE / ".secrets"
 # States in which a container uses no port and no file.
 _GONE = ("created", "exited", "dead")
 
@@ -86,9 +87,20 @@ def _up(arguments: argparse.Namespace) -> int:
     environment = passwords.known(ENV_FILE, os.environ)
     _names(compose.wanted_variables(compose.files(overlays)), environment)
     checks.before_up(compose.files(overlays), environment, arguments.profile, running)
+    _hand_out(overlays, environment, {row["Service"] for row in rows})
     profiles = [word for profile in arguments.profile for word in ("--profile", profile)]
     scale = [word for one in arguments.scale for word in ("--scale", one)]
     return _run(overlays, *profiles, "up", "--detach", "--build", *scale, *arguments.rest)
+
+
+def _hand_out(overlays: Sequence[str], environment: Mapping[str, str], there: set[str]) -> None:
+    """Write the secrets.  Compose does not see that a file has changed, so containers with an old value go."""
+    files = compose.files(overlays)
+    wanted = compose.secrets(files)
+    old = sorted(compose.holders(files, secret_files.changed(wanted, environment, SECRETS)) & there)
+    if old:
+        _run(overlays, "--profile", "*", "rm", "--stop", "--force", *old)
+    secret_files.write(wanted, environment, SECRETS)
 
 
 def _down(arguments: argparse.Namespace) -> int:

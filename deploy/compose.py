@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from avro_data_contracts.stack.site import CLONE
 BASE = "docker-compose.yml"
 OVERLAYS = {"zookeeper": "docker-compose.zookeeper.yml", "secure": "docker-compose.secure.yml"}
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
+_MOUNTED = ".secrets/"
+#: How our own variables of `.env` begin.  Others may stay empty.
+_OURS = "DEPLOY_"
 _UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -50,21 +54,45 @@ def files(overlays: Sequence[str] = ()) -> list[Path]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Parse one compose file; leaves its variables as they are."""
-    found: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    """Parse one compose file; leaves its variables as they are.  The next call returns the same: do not change it."""
+    return _parsed(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _parsed(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     return found
 
 
 def wanted_variables(paths: Sequence[Path]) -> list[str]:
-    """Names of the variables that compose requires, in the order of the files."""
+    """Names of the variables without which nothing starts, in the order of the files: passwords, and those that
+    compose requires."""
     found = (match for path in paths for match in _VARIABLE.finditer(path.read_text(encoding="utf-8")))
-    return list(dict.fromkeys(match["name"] for match in found if match["kind"] == "?"))
+    required = [match["name"] for match in found if match["kind"] == "?"]
+    return list(dict.fromkeys([*(name for name in secrets(paths) if name.startswith(_OURS)), *required]))
 
 
 def variables(paths: Sequence[Path]) -> list[str]:
-    """Names of all variables that compose replaces, in the order of the files."""
+    """Names of all variables that the files use, in the order of the files."""
     found = (match["name"] for path in paths for match in _VARIABLE.finditer(path.read_text(encoding="utf-8")))
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*secrets(paths), *found]))
+
+
+def secrets(paths: Sequence[Path]) -> list[str]:
+    """Names of the variables whose values containers get as files."""
+    listed = (keys for path in paths for keys in (read(path).get("secrets") or {}).values())
+    return [name for keys in listed if (name := str(keys["file"]).removeprefix(_MOUNTED)) != keys["file"]]
+
+
+def holders(paths: Sequence[Path], names: Iterable[str]) -> set[str]:
+    """Services that get one of these secrets."""
+    wanted = set(names)
+    return {
+        name
+        for path in paths
+        for name, keys in read(path)["services"].items()
+        if wanted & set((keys or {}).get("secrets") or ())
+    }
 
 
 def interpolate(text: str, environment: Mapping[str, str]) -> str:

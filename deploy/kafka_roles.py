@@ -15,6 +15,7 @@ from confluent_kafka.admin import AclBinding, AclOperation, AdminClient, Resourc
 from avro_data_contracts.contracts import edge, settings
 from avro_data_contracts.contracts.catalog import loading
 from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.environment import secret
 from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
 from avro_data_contracts.stack.security import acls
 
@@ -47,13 +48,14 @@ def passwords(environment: Mapping[str, str]) -> dict[str, str]:
     """Password of each role.
 
     Raises:
-        ConfigurationError: a password is missing.
+        ConfigurationError: a password is missing, or its file cannot be read.
     """
     variables = {role: f"DEPLOY_KAFKA_{role.upper().replace('-', '_')}_PASSWORD" for role in ROLES}
-    missing = [name for name in variables.values() if not environment.get(name)]
+    found = {role: secret(variable, environment) for role, variable in variables.items()}
+    missing = [variables[role] for role, value in found.items() if not value]
     if missing:
         raise ConfigurationError(f"not set: {', '.join(missing)}", where=".env", fix="run `make compose-env`")
-    return {role: environment[variable] for role, variable in variables.items()}
+    return found
 
 
 def apply(client: AdminClient, where: str, secrets: Mapping[str, str], wanted: Sequence[AclBinding]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from contracts_tests.compose.project import Project
 
 # The environment and the command line of a process, below /proc/PID.
 _OF_PROCESS = ("environ", "cmdline")
+_PROCESSES = "the environment of a process"
 
 
 def found(
@@ -28,11 +29,12 @@ def found(
     for row, facts in containers:
         service = row["Service"]
         allowed = allowed_in(wanted[service].get("environment") or {}, secrets)
+        mounted = set(wanted[service].get("secrets") or ())
         places = of_container(facts)
         if row["State"] == "running":
             places |= _of_processes(project, row["Name"])
         places["its log"] = _log(project, row["Name"])
-        told += [f"{service}: {place} has {name}" for place, name in misplaced(places, secrets, allowed)]
+        told += [f"{service}: {place} has {name}" for place, name in misplaced(places, secrets, allowed, mounted)]
         images.add(facts["Config"]["Image"])
     for image in sorted(images):
         history = project.engine.docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", image)
@@ -70,13 +72,19 @@ def of_container(facts: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def misplaced(places: Mapping[str, str], secrets: Mapping[str, str], allowed: set[str]) -> Iterable[tuple[str, str]]:
+def misplaced(
+    places: Mapping[str, str], secrets: Mapping[str, str], allowed: set[str], mounted: Collection[str] = ()
+) -> Iterable[tuple[str, str]]:
     """Place and name of each password that is in a place where it is not allowed.
 
-    A service needs its passwords in its environment, because the images take them only from there.
+    Args:
+        allowed: those that the service has in its environment, because its image takes them only from there.
+        mounted: those that it has as files; a program of its own may hand them on in the environment of a process.
     """
     for place, text in places.items():
         permitted = allowed if "environment" in place else set()
+        if place == _PROCESSES:
+            permitted = {*allowed, *mounted}
         yield from ((place, name) for name, value in secrets.items() if value in text and name not in permitted)
 
 
@@ -91,7 +99,7 @@ def _of_processes(project: Project, container: str) -> dict[str, str]:
             except OSError:  # it has ended
                 continue
     return {
-        "the environment of a process": "\n".join(texts["environ"]),
+        _PROCESSES: "\n".join(texts["environ"]),
         "the command line of a process": "\n".join(texts["cmdline"]),
     }
 

@@ -2,10 +2,11 @@
 # Create the accounts of a new Cassandra.  Running it again changes only the pipeline's password.
 set -euo pipefail
 host=${CASSANDRA_HOST:?}
-admin_password=${CASSANDRA_ADMIN_PASSWORD:?}
-pipeline_password=${CASSANDRA_PASSWORD:?}
+admin_password=$(< "${CASSANDRA_ADMIN_PASSWORD_FILE:?}")
+pipeline_password=$(< "${CASSANDRA_PASSWORD_FILE:?}")
+: "${admin_password:?it is empty}" "${pipeline_password:?it is empty}"
 
-# Passwords stay in the environment and in a file that only this account can read: everybody can read a command line.
+# Passwords stay in files that only this account can read: everybody can read a command line.
 umask 077
 rc=$(mktemp -d)
 trap 'rm -rf "$rc"' EXIT

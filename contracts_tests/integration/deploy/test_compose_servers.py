@@ -43,6 +43,7 @@ from contracts_tests.fixtures.compose_files import merged
 from contracts_tests.fixtures.compose_servers import Running, hosts_file
 from contracts_tests.fixtures.confluent_images import properties
 from contracts_tests.fixtures.programs import program
+from contracts_tests.fixtures.secret_files import mounted
 from contracts_tests.fixtures.stack import RunningStack, private_stack
 
 # For Confluent's own broker: Apache Kafka has neither these nor the reporter that sends metrics to Control Center.
@@ -199,7 +200,7 @@ def test_secure_kafka_allows_each_role_only_its_own_work(
     }
     with running.up(lambda: answers(client(listening["INTERNAL"], **by_certificate))):
         by_admin = {
-            **PASSWORDS,
+            **mounted(tmp_path / "passwords", PASSWORDS),
             "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{listening['INTERNAL']}",
             "KAFKA_ADMIN_CERTIFICATES": str(made),
         }
@@ -373,8 +374,7 @@ def test_cassandra_starts_with_mounted_yaml(tmp_path: Path, where: str):
                 "PORT": str(picked["cassandra"]),
                 "CA": str(tmp_path / "certs" / "ca.pem"),
                 **merged("secure")["cassandra-roles"]["environment"],
-                "CASSANDRA_ADMIN_PASSWORD": "admins",
-                "CASSANDRA_PASSWORD": "pipelines",
+                **mounted(tmp_path, {"CASSANDRA_ADMIN_PASSWORD": "admins", "CASSANDRA_PASSWORD": "pipelines"}),
             },
             capture_output=True,
             text=True,
@@ -428,24 +428,20 @@ def postgres(tmp_path: Path) -> Iterator[Postgres]:
         yield Postgres(running.root / "postgres" / "data", admin, secrets)
 
 
-def test_postgres_script_creates_separate_accounts(postgres: Postgres):
+def test_postgres_script_creates_separate_accounts(postgres: Postgres, tmp_path: Path):
     psql = program("postgresql-client", "psql")
     with psycopg.connect(**postgres.admin, dbname="postgres", autocommit=True) as connection:
         for database in ("contracts", "registry", "airflow"):
             connection.execute(f"DROP DATABASE IF EXISTS {database}")
         for role in ("pipeline", "registry", "airflow"):
             connection.execute(f"DROP ROLE IF EXISTS {role}")
-    done = subprocess.run(
-        [psql, "--no-psqlrc", "--file", CLONE / "deploy" / "postgres" / "roles.sql"],
-        env={
-            **{f"PG{name.upper()}": value for name, value in postgres.admin.items()},
-            "PGDATABASE": "postgres",
-            "PIPELINE_PASSWORD": "it's",
-            "AIRFLOW_PASSWORD": "flow",
-        },
-        capture_output=True,
-        text=True,
-    )
+    script = [psql, "--no-psqlrc", "--file", CLONE / "deploy" / "postgres" / "roles.sql"]
+    admin = {**{f"PG{name.upper()}": value for name, value in postgres.admin.items()}, "PGDATABASE": "postgres"}
+    refused = subprocess.run(script, env=admin, capture_output=True, text=True)
+    assert refused.returncode != 0
+    assert "a file with a password is missing or empty" in refused.stderr
+    passwords = mounted(tmp_path, {"PIPELINE_PASSWORD": "it's", "AIRFLOW_PASSWORD": "flow"})
+    done = subprocess.run(script, env={**admin, **passwords}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert postgres.opens("pipeline", "it's", "contracts")
     assert postgres.opens("airflow", "flow", "airflow")

@@ -33,6 +33,7 @@ from avro_data_contracts.stack.site import Site
 from contracts_tests.fixtures.clone import CLONE
 from contracts_tests.fixtures.compose_servers import Running, hosts_file
 from contracts_tests.fixtures.programs import program
+from contracts_tests.fixtures.secret_files import mounted
 from contracts_tests.fixtures.stack import RunningStack, private_stack
 
 PAGE = (CLONE / "docs" / "how-to" / "operations.md").read_text()
@@ -191,7 +192,11 @@ def test_postgres_is_restored_from_backup(tmp_path: Path):
     with tempfile.TemporaryDirectory(prefix="operations-") as folder, postgres(Path(folder), "admins") as environment:
         roles = subprocess.run(
             ["psql", "--no-psqlrc", "--username=stack_admin", "postgres", "-f", CLONE / "deploy/postgres/roles.sql"],
-            env={**environment, "PGPASSWORD": "admins", "PIPELINE_PASSWORD": "p", "AIRFLOW_PASSWORD": "a"},
+            env={
+                **environment,
+                "PGPASSWORD": "admins",
+                **mounted(tmp_path, {"PIPELINE_PASSWORD": "p", "AIRFLOW_PASSWORD": "a"}),
+            },
             capture_output=True,
             text=True,
         )
@@ -200,7 +205,7 @@ def test_postgres_is_restored_from_backup(tmp_path: Path):
         (restore,) = commands("pg_restore")
         # The commands use no variables beyond those of the container.
         assert set(re.findall(r"\$(\w+)", dump + restore)) <= set(SERVICES["postgres"]["environment"])
-        told = {**environment, "POSTGRES_PASSWORD": "admins"}
+        told = {**environment, **mounted(tmp_path, {"POSTGRES_PASSWORD": "admins"})}
         connection = psycopg.connect(
             host=environment["PGHOST"], port=environment["PGPORT"], user="pipeline", password="p", dbname="contracts"
         )

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import socket
+import stat
 import subprocess
 from pathlib import Path
 from unittest import mock
@@ -88,6 +89,39 @@ def test_up_calls_compose_with_the_right_files(docker: Fake):
     )
     assert docker.run("up", "--scale", "spark-worker=3").returncode == 0
     assert docker.last_call.endswith(" up --detach --build --scale spark-worker=3")
+
+
+def test_containers_get_their_passwords_as_files(docker: Fake, secrets: Path):
+    """A container runs under another account, so only the folder keeps other accounts of this machine out."""
+    docker.answer(ps="\n".join(json.dumps({"Service": one, "State": "running"}) for one in ("console", "postgres")))
+    named = compose.secrets(compose.files())
+    assert docker.run("up", MASK_KEY="").returncode == 0
+    assert {file.name: file.read_text() for file in secrets.iterdir()} == {
+        name: "" if name == "MASK_KEY" else "0123456789abcdef" for name in named
+    }
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in secrets.iterdir()} == {0o644}
+    before = (secrets / "DEPLOY_CONSOLE_VIEWER_PASSWORD").stat()
+    assert docker.run("up", MASK_KEY="").returncode == 0
+    assert (secrets / "DEPLOY_CONSOLE_VIEWER_PASSWORD").stat() == before
+    assert " rm " not in (docker.folder / "called").read_text()
+
+    # Compose does not see that a file has changed.
+    assert docker.run("up", MASK_KEY="", DEPLOY_CONSOLE_VIEWER_PASSWORD="another").returncode == 0
+    *_, removed, last = (docker.folder / "called").read_text().splitlines()
+    assert removed == "compose --file docker-compose.yml --profile * rm --stop --force console"
+    assert last.endswith(" up --detach --build")
+    assert (secrets / "DEPLOY_CONSOLE_VIEWER_PASSWORD").read_text() == "another"
+
+
+def test_passwords_that_cannot_be_written_are_an_error(docker: Fake, secrets: Path):
+    secrets.write_text("")
+    done = docker.run("up")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: {secrets}: a password cannot be written: File exists\n"
+        "  fix: make it a folder that your account may write\n"
+    )
 
 
 @pytest.mark.parametrize("flag", [[], ["--zookeeper"], ["--secure"]])

@@ -205,7 +205,7 @@ def test_console_answers_to_the_port_that_is_published():
     assert published == "127.0.0.1:${PORT_CONSOLE:-18088}:18088"
     assert keys["command"] == ["console", "--port", "18088", "--published", "${PORT_CONSOLE:-18088}"]
     assert keys["read_only"]
-    assert {accounts.variable(role) for role in accounts.Role} <= keys["environment"].keys()
+    assert {f"{accounts.variable(role)}_FILE" for role in accounts.Role} <= keys["environment"].keys()
     assert "http://127.0.0.1:18088/login" in keys["healthcheck"]["test"][-1]
 
 
@@ -213,7 +213,7 @@ def test_console_answers_to_the_port_that_is_published():
 def test_no_file_contains_a_password(path: Path):
     for name, keys in compose.read(path)["services"].items():
         for variable, value in (keys.get("environment") or {}).items():
-            if PASSWORD.search(variable) and not variable.endswith(("_FILE", "KEY_PASSWORD_LOCATION")):
+            if PASSWORD.search(variable) and not variable.endswith(("_FILE", "_CMD", "KEY_PASSWORD_LOCATION")):
                 assert value == "unused" or re.search(r"\$\{\w+:(\?make compose-env|-\})", str(value)), (
                     f"{name} {variable}"
                 )
@@ -221,7 +221,27 @@ def test_no_file_contains_a_password(path: Path):
     text = path.read_text()
     for variable in compose.wanted_variables([path]):
         assert variable.startswith("DEPLOY_")
-        assert f"${{{variable}:?make compose-env writes it to .env}}" in text
+        in_file = variable in compose.secrets([path])
+        assert in_file or f"${{{variable}:?make compose-env writes it to .env}}" in text
+
+
+#: Confluent's images take every setting from a variable.
+IN_ENVIRONMENT = {
+    "broker": {"DEPLOY_KAFKA_CLUSTER_ID"},
+    "schema-registry": {"DEPLOY_KAFKA_SCHEMA_REGISTRY_PASSWORD"},
+    "control-center": {"DEPLOY_KAFKA_CONTROL_CENTER_PASSWORD", "DEPLOY_REGISTRY_CONTROL_CENTER_PASSWORD"},
+}
+
+
+@pytest.mark.parametrize(("overlay", "name"), SERVICES)
+def test_service_has_the_passwords_that_it_reads_as_files(overlay: str, name: str):
+    paths = compose.files([overlay] if overlay else [])
+    keys = service(overlay, name)
+    text = json.dumps({key: value for key, value in keys.items() if key != "secrets"})
+    assert set(re.findall(r"/run/secrets/(\w+)", text)) == set(keys.get("secrets") or ())
+    assert set(keys.get("secrets") or ()) <= set(compose.secrets(paths))
+    in_environment = set(re.findall(r"\$\{(DEPLOY_\w+)", text)) & set(compose.wanted_variables(paths))
+    assert in_environment <= IN_ENVIRONMENT.get(name, set())
 
 
 @pytest.mark.parametrize(("overlay", "name"), SERVICES)
@@ -248,17 +268,18 @@ def test_every_folder_that_the_image_declares_is_mounted(overlay: str, name: str
 
 @pytest.mark.parametrize(("overlay", "broker"), [("", "broker:29092"), ("secure", "broker:29094")])
 def test_our_services_get_only_known_settings_and_the_right_broker(overlay: str, broker: str):
-    others = {"AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_CONN_SMTP_DEFAULT", "TMPDIR"}
+    others = {"AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_DATABASE_PASSWORD", "AIRFLOW_CONN_SMTP_DEFAULT", "TMPDIR"}
     others |= {"ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_WEBHOOK_URL", *map(accounts.variable, accounts.Role)}
     for name, keys in merged(*filter(None, [overlay])).items():
         # This service creates the accounts, so it gets all passwords.
         ours = keys["image"] in (f"{OURS}pipeline", f"{OURS}airflow") and name != "kafka-roles"
         if not ours or "environment" not in keys:
             continue
-        for variable in set(keys["environment"]) - others:
-            assert variable.startswith("AIRFLOW__") or variable.lower() in Settings.model_fields, (
-                f"{name}: {variable}"
-            )
+        for variable in set(keys["environment"]) - others - {f"{name}_FILE" for name in others}:
+            setting = variable.lower()
+            secret = setting.removesuffix("_file")
+            known = setting in Settings.model_fields or (secret in Settings.model_fields and secret != setting)
+            assert variable.startswith("AIRFLOW__") or known, f"{name}: {variable}"
         assert keys["environment"]["KAFKA_BOOTSTRAP_SERVERS"] == broker
 
 
@@ -266,8 +287,8 @@ def test_our_services_get_only_known_settings_and_the_right_broker(overlay: str,
 def test_airflow_image_has_both_drivers_for_its_database(overlay: str):
     told = service(overlay, "airflow-scheduler")["environment"]
     name = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
-    assert told[name].startswith("postgresql+psycopg2://")
-    assert told[f"{name}_ASYNC"] == told[name].replace("psycopg2", "psycopg_async")
+    assert told[f"{name}_CMD"].startswith("airflow-database-url postgresql+psycopg2://airflow@")
+    assert told[f"{name}_ASYNC_CMD"] == told[f"{name}_CMD"].replace("psycopg2", "psycopg_async")
     locked = (CLONE / "deploy" / "airflow.lock").read_text()
     assert "\npsycopg2-binary==" in locked
     assert "\npsycopg==" in locked

@@ -213,6 +213,11 @@ def test_password_is_allowed_only_in_the_environment_of_its_services():
         ("its command line", "DEPLOY_AB_PASSWORD"),
         ("a label", "DEPLOY_A_PASSWORD"),
     }
+    places = {"its environment": "aaaa", "the environment of a process": "aaaa bbbb"}
+    assert list(leaks.misplaced(places, secrets, set(), {"DEPLOY_A_PASSWORD"})) == [
+        ("its environment", "DEPLOY_A_PASSWORD"),
+        ("the environment of a process", "DEPLOY_AB_PASSWORD"),
+    ]
 
 
 def test_dashboard_queries_have_no_variable_left():

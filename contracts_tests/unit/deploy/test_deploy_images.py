@@ -21,6 +21,7 @@ import pytest
 from avro_data_contracts.stack.jars.__main__ import main as fetch_into
 from avro_data_contracts.stack.jars.artifact import read_lock
 from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.secret_files import mounted
 
 DEPLOY = CLONE / "deploy"
 TEXT = (DEPLOY / "Dockerfile").read_text()
@@ -201,17 +202,17 @@ def test_http_ready_succeeds_only_on_status_200(answer: int, code: int):
 
 
 def test_api_server_writes_its_account_to_a_private_file(tmp_path: Path):
-    (tmp_path / "airflow").write_text('#!/bin/sh\necho "$@ ${AIRFLOW_ADMIN_PASSWORD-unset}"\n')
+    (tmp_path / "airflow").write_text('#!/bin/sh\necho "$@"\n')
     (tmp_path / "airflow").chmod(0o755)
     passwords = tmp_path / "passwords.json"
     environment = {
         "PATH": f"{tmp_path}:{Path(sys.executable).parent}:/usr/bin:/bin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-        "AIRFLOW_ADMIN_PASSWORD": "p'w\"",
+        **mounted(tmp_path, {"AIRFLOW_ADMIN_PASSWORD": "p'w\""}),
     }
     script = DEPLOY / "airflow" / "api-server.sh"
     done = subprocess.run(["bash", script, "--workers", "1"], env=environment, capture_output=True, text=True)
-    assert done.stdout == "api-server --workers 1 unset\n", done.stderr
+    assert done.stdout == "api-server --workers 1\n", done.stderr
     assert json.loads(passwords.read_text()) == {"admin": "p'w\""}
     assert passwords.stat().st_mode & 0o777 == 0o600
 
