@@ -55,9 +55,7 @@ def create(contract: Contract) -> Iterator[OfView]:
         for sink in derived.whole().sinks:
             table = layout.of(derived.whole(), sink)
             yield OfView(view.name, sink, layout.migrate(None, table), derived)
-            if derived.whole().deletes:
-                deletions = layout.deletions(table)
-                yield OfView(view.name, deletions.sink, layout.migrate(None, deletions), derived)
+            yield from _deletions(derived, table)
 
 
 def between(old: Contract | None, new: Contract) -> Iterator[OfView]:
@@ -72,9 +70,20 @@ def between(old: Contract | None, new: Contract) -> Iterator[OfView]:
             was = _before(before, view, sink)
             migration = layout.migrate(was, table) if isinstance(table, Table) else Migration(refusals=table)
             yield OfView(view.name, sink, migration, derived)
+            own = before.get(view.name)
+            had = own is not None and own.contract is not None and own.contract.deletes and sink in own.sinks
+            if isinstance(table, Table) and not had:
+                yield from _deletions(derived, table)
     for view, sink in left.values():
         note = Note(NoteKind.abandoned, sink.qualified)
         yield OfView(view.name, sink, Migration(notes=(note,)), None)
+
+
+def _deletions(derived: Derived, table: Table) -> Iterator[OfView]:
+    """The table that records which keys of a view were deleted, if any can be."""
+    if derived.whole().deletes:
+        deletions = layout.deletions(table)
+        yield OfView(derived.view.name, deletions.sink, layout.migrate(None, deletions), derived)
 
 
 def _before(before: Mapping[str, Derived], view: View, sink: SinkSpec) -> Table | None:

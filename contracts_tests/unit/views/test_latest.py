@@ -77,6 +77,10 @@ def test_table_of_deletions_is_made_and_belongs_to_the_view() -> None:
     made = files({"v": header({"postgres": SINKS["postgres"]}) + SQL})
     tables = [one.sink.qualified for one in views.create(catalog(made).get("orders"))]
     assert tables == ["public.of_view", "public.of_view__deleted"]
+    now = catalog(made).get("orders")
+    for before in (None, catalog(files({})).get("orders")):
+        assert [one.sink.qualified for one in views.between(before, now)] == tables
+    assert [one.sink.qualified for one in views.between(now, now)] == tables[:1]
     other = header({"postgres": {"table": "of_view__deleted", "primary_key": ["id"]}})
     with pytest.raises(ConfigurationError, match=r"already writes to the postgres table public\.of_view__deleted"):
         from_files({**made, "orders/views/w.sql": f"{other}SELECT id FROM orders"}, "schemas")
