@@ -16,6 +16,7 @@ from avro_data_contracts.contracts.errors import EXIT_FINDINGS, EXIT_OK, Configu
 from avro_data_contracts.contracts.options import FindingsFormat, FolderHere, Format, Here, Names, Output
 
 if TYPE_CHECKING:
+    from avro_data_contracts.contracts.catalog.findings import Finding
     from avro_data_contracts.contracts.registry.plan import Plan
     from avro_data_contracts.contracts.registry.register import Servers
     from avro_data_contracts.contracts.settings import Settings
@@ -139,7 +140,10 @@ def _plan(
     loaded, texts = here.current()
     everything = loaded.whole()
     desired = everything.only(names)
-    errors = [] if no_lint else linter.errors(loaded, texts, tuple(dict.fromkeys(names)), here.folder)
+
+    def errors() -> Sequence[Finding]:
+        return [] if no_lint else linter.errors(loaded, texts, tuple(dict.fromkeys(names)), here.folder)
+
     servers = _servers(here.settings)
     today = datetime.now(UTC).date()
     return servers, plans.make(

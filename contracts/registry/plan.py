@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 
 from avro_data_contracts.contracts.avro.nodes import Schema
 from avro_data_contracts.contracts.catalog import sharing
@@ -143,7 +144,7 @@ def make(
     prune: bool = False,
     today: date | None = None,
     among: Catalog | None = None,
-    errors: Sequence[Finding] = (),
+    errors: Callable[[], Sequence[Finding]] = tuple,
 ) -> Plan:
     """Make the plan from `actual` to `desired`: references first, then keys and values, then topics.
 
@@ -153,7 +154,8 @@ def make(
         prune: finally delete the subjects that the repository owns but does not declare.
         today: an approval applies up to and including its last day; with None, no approval applies.
         among: the whole repository, if `desired` is only a part of it.
-        errors: those of lint.  A schema that is registered already stays, with all of its faults.
+        errors: returns those of lint; called only for a new schema.  One that is registered already stays, with all
+            of its faults.
     """
     making = _Making(desired, actual, today, errors)
     for subject, contract in _subjects(desired):
@@ -172,9 +174,11 @@ def make(
 class _Making:
     """Collects the parts of a plan."""
 
-    def __init__(self, desired: Catalog, actual: Actual, today: date | None, errors: Sequence[Finding]) -> None:
+    def __init__(
+        self, desired: Catalog, actual: Actual, today: date | None, errors: Callable[[], Sequence[Finding]]
+    ) -> None:
         self.desired = desired
-        self.errors = errors
+        self.errors = cache(errors)
         self.actual = actual
         self.today = today
         self.steps: list[tuple[Step, Owners]] = []
@@ -202,7 +206,7 @@ class _Making:
         new = _subject_steps(subject, contract, state, self.today)
         for step in new:
             self.add(step, users)
-            if isinstance(step, RegisterSchema) and (told := linted.against(subject, contract, self.errors)):
+            if isinstance(step, RegisterSchema) and (told := linted.against(subject, contract, self.errors())):
                 self.conflicts.append((Conflict(name, "lint", *told), users))
             if isinstance(step, RegisterSchema) and step.approved is None:
                 self.conflicts += [(one, users) for one in _refusal(step, contract, state)]

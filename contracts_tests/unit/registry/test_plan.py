@@ -74,7 +74,7 @@ def lint_error(subject: str, contract: str = "orders", path: str = "id") -> Find
 )
 def test_error_of_lint_holds_the_contract_of_a_new_schema(error: Finding, held: dict[str, bool]) -> None:
     new = actual(address=SubjectState(), value=SubjectState(), topic=None)
-    made = plan.make(desired(), new, errors=[error])
+    made = plan.make(desired(), new, errors=lambda: [error])
     stuck = {name_of(step) for step in made.held}
     assert {name: name in stuck for name in held} == held
     assert len(made.conflicts) == any(held.values())
@@ -82,10 +82,10 @@ def test_error_of_lint_holds_the_contract_of_a_new_schema(error: Finding, held: 
         assert (conflict.key, "FIELD_NAME id" in conflict.what, "--no-lint" in conflict.fix) == ("lint", True, True)
 
 
-@pytest.mark.parametrize("subject", ["orders-value", "", "shop.Address"])
-def test_error_of_lint_says_nothing_against_what_is_registered(subject: str) -> None:
-    errors = [lint_error(subject, "" if subject == "shop.Address" else "orders")]
-    level = plan.make(desired(), actual(value=SubjectState("NONE", (1,), 1)), errors=errors)
+def test_nothing_is_linted_when_every_schema_is_registered() -> None:
+    level = plan.make(
+        desired(), actual(value=SubjectState("NONE", (1,), 1)), errors=lambda: pytest.fail("lint takes seconds")
+    )
     assert kinds(level) == [(SetLevel, "orders-value")]
     assert level.conflicts == ()
 
