@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial, reduce
@@ -24,7 +22,7 @@ from avro_data_contracts.streaming import failures
 from avro_data_contracts.streaming.decode import strict, timestamps
 from avro_data_contracts.streaming.decode.batches import Asked, Decoding
 from avro_data_contracts.streaming.failures import UnreadableTimestamp, UnseenSchemaId
-from avro_data_contracts.streaming.run import gaps, pieces, pools
+from avro_data_contracts.streaming.run import attempt, gaps, pieces
 from avro_data_contracts.streaming.run.broker import SameTopic
 from avro_data_contracts.streaming.run.checkpoints import ranges
 from avro_data_contracts.streaming.run.metrics import Metrics
@@ -102,22 +100,12 @@ class BatchWriter:
             raise
 
     def _write_in_time(self, sink: Sink, write: Callable[[], Counts]) -> Counts:
-        """Abandon a write that hangs in a driver.  Should it wake up, it writes what the next attempt writes too."""
+        """Abandon a write that hangs or is too slow.  Should it go on, it writes what the next attempt writes."""
         limit = self._settings.stream_write_timeout_s
-        attempt: Future[Counts] = Future()
-
-        def work() -> None:
-            try:
-                pools.enter(self._spark, self._contract.name, sink.name)
-                attempt.set_result(write())
-            except failures.JAVA_ERRORS as error:  # from reading: a sink translates the errors of its own server
-                attempt.set_exception(failures.of_java(failures.KAFKA, self._settings.kafka_bootstrap_servers, error))
-            except BaseException as error:  # for the thread that waits
-                attempt.set_exception(error)
-
-        threading.Thread(target=work, name=f"write-{sink.name}", daemon=True).start()
         try:
-            return attempt.result(limit)
+            return attempt.within(limit, self._spark, self._contract.name, sink.name, write)
+        except failures.JAVA_ERRORS as error:  # from reading: a sink translates the errors of its own server
+            raise failures.of_java(failures.KAFKA, self._settings.kafka_bootstrap_servers, error) from None
         except TimeoutError:
             self._small.pop(sink.name, None)  # it may wake up
             words = f"the batch was not written within {limit:g} s"
