@@ -11,6 +11,7 @@ from avro_data_contracts.contracts.catalog.contract import SinksSpec, Spec
 from avro_data_contracts.contracts.catalog.header import body_of
 from avro_data_contracts.contracts.catalog.lengths import Seconds
 from avro_data_contracts.contracts.catalog.reference import Reference, ReferenceName, ReferenceSpec
+from avro_data_contracts.contracts.masks.spec import MaskSpec
 from avro_data_contracts.contracts.stores.known import STORES
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 
@@ -21,6 +22,7 @@ class ViewSpec(Spec):
     `time`: the column that says when an event happened; `lateness`: how much later than a newer event it may arrive,
     in seconds.  Only aggregations need these two.  `reference`: the data that the SQL joins.
     `releases`: columns that are not masked, although they are, or are computed from, masked fields.
+    `masks`: what the tables have in place of the values of other columns.
     """
 
     sinks: SinksSpec
@@ -29,6 +31,14 @@ class ViewSpec(Spec):
     lateness: Seconds | None = None
     reference: dict[ReferenceName, ReferenceSpec] = Field({})
     releases: list[str] = Field(default_factory=list)
+    masks: list[MaskSpec] = Field(default_factory=list)
+
+    @field_validator("masks")
+    @classmethod
+    def _of_columns(cls, value: list[MaskSpec]) -> list[MaskSpec]:
+        if any(one.field is None for one in value):
+            raise ValueError("a column of a view has no tags: write field, the name of the column")
+        return value
 
     @field_validator("sinks")
     @classmethod

@@ -52,6 +52,7 @@ def facts(old: Contract, new: Contract) -> Iterator[ViewFact]:
             at = (file, problem.line, problem.column, path_of(view, problem.column_name))
             yield ViewFact("VIEW_BROKEN", f"view {view.name}: {problem.what}", problem.fix, *at)
         yield from _released(old, new, derived)
+        yield from _unmasked(old, new, derived)
         line = derived.analysis.outputs[0].line if derived.analysis.outputs else 1
         if words := tables.rebuilt(old, derived):
             yield ViewFact(
@@ -101,6 +102,19 @@ def _released(old: Contract, new: Contract, derived: Derived) -> Iterator[ViewFa
             output = derived.analysis.by_name[name]
             what = f"view {view.name} releases {name}, whose values come from masked fields ({output.sql})"
             fix = "approve it when everybody who reads the table may see them"
+            yield ViewFact("MASK_REMOVED", what, fix, view.file, output.line, output.column, path_of(view, name))
+
+
+def _unmasked(old: Contract, new: Contract, derived: Derived) -> Iterator[ViewFact]:
+    """Yield the columns that a mask of the header held back, and that have no mask now."""
+    view = derived.view
+    was = next((one for one in old.views if one.name == view.name), None)
+    before = {masked.column_of(one) for one in was.spec.masks} if was is not None else set()
+    now = {masked.column_of(one) for one in (*view.spec.masks, *masked.inherited(new, derived.analysis))}
+    for name in sorted(before - now):
+        if (output := derived.analysis.by_name.get(name)) is not None:
+            what = f"view {view.name} no longer masks {name} ({output.sql})"
+            fix = "approve it when everybody who reads the table may see the true values"
             yield ViewFact("MASK_REMOVED", what, fix, view.file, output.line, output.column, path_of(view, name))
 
 

@@ -95,7 +95,8 @@ def derive(contract: Contract, view: View) -> Derived:
     if analysis.problems:
         return Derived(analysis, None, analysis.problems)
     found = _contract(contract, analysis)
-    problems = (*_keys(found, analysis), *_latest(contract, analysis), *masked.problems(contract, analysis))
+    of_masks = (*masked.problems(contract, analysis), *masked.misfits(found, analysis))
+    problems = (*_keys(found, analysis), *_latest(contract, analysis), *of_masks)
     return Derived(analysis, None if problems else found, problems)
 
 
@@ -110,7 +111,7 @@ def _contract(contract: Contract, analysis: Analysis) -> Contract:
     sinks = view.spec.sinks
     if analysis.grouping is not None:
         sinks = sinks.model_copy(update={one.kind: grouped(one) for one in sinks.tables})
-    masks = masked.inherited(contract, analysis)
+    masks = [*masked.inherited(contract, analysis), *view.spec.masks]
     tombstones = Tombstones.delete if analysis.is_latest else Tombstones.reject
     said = contract.spec.model_copy(update={"sinks": sinks, "tombstones": tombstones, "masks": masks})
     return replace(

@@ -1,4 +1,4 @@
-"""The masks that a view inherits, of fields that it takes as they are, and what it may not compute.  Pure."""
+"""The masks of a view: those of fields that it takes as they are, and its own; and what it may not compute.  Pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 from avro_data_contracts.contracts.avro import paths
 from avro_data_contracts.contracts.catalog.contract import Contract
-from avro_data_contracts.contracts.masks import plan
+from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.contracts.masks import plan, reading
 from avro_data_contracts.contracts.masks.spec import How, MaskSpec
 from avro_data_contracts.contracts.views.analysis import Analysis, Output
 from avro_data_contracts.contracts.views.problem import Problem, Rule
 
 _PATH = re.compile(r"[\w.]+")
+_COLUMN = re.compile(r"\w+")
 
 
 def inherited(contract: Contract, analysis: Analysis) -> list[MaskSpec]:
@@ -30,6 +32,26 @@ def inherited(contract: Contract, analysis: Analysis) -> list[MaskSpec]:
                 elif paths.is_within(path, own):
                     found.append(MaskSpec(field=f"{one.name}{path[len(own) :]}", stores=[store], mask=how))
     return found
+
+
+def misfits(found: Contract, analysis: Analysis) -> Iterator[Problem]:
+    """Yield why the header's masks do not fit the columns of the view, or the masks that they have already.
+
+    Args:
+        found: the view as a contract.
+    """
+    view = analysis.view
+    if view.spec.masks:
+        try:
+            reading.check(found.spec.masks, found.value.schema, found.sinks, view.file, lambda *_: 1)
+        except ConfigurationError as error:
+            yield Problem(Rule.mask, error.what, error.fix, 1, 1)
+
+
+def column_of(rule: MaskSpec) -> str:
+    """Return the column that a mask of a view is about, or a part of."""
+    found = _COLUMN.match(rule.field or "")
+    return found[0] if found else ""
 
 
 def problems(contract: Contract, analysis: Analysis) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from avro_data_contracts.contracts.catalog.view import View
+from avro_data_contracts.contracts.masks.spec import Kind
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP, EVENTS
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
@@ -93,15 +94,28 @@ def judge(spark: SparkSession, pipeline: Pipeline, events: Iterable[Row]) -> Vie
     ansi.createDataFrame(rows, schema).createOrReplaceTempView(pipeline.folder.name)
     for view in contract.views:
         for sink in view.sinks:
-            key = [name for name in sink.key]
-            wanted = _batch(ansi, view, key)
-            stored = _stored(pipeline, sink, key)
+            names_of_key = list(sink.key)
+            wanted = {key: _masked(view, row) for key, row in _batch(ansi, view, names_of_key).items()}
+            stored = _stored(pipeline, sink, names_of_key)
             of_table = f"{view.name} in {sink.kind}"
             verdict.rows[of_table] = len(stored)
             for what, some in _differences(wanted, stored).items():
                 if some:
                     verdict.problems.append(f"{len(some)} {what} of {of_table}: {', '.join(map(str, some[:5]))}")
     return verdict
+
+
+def _masked(view: View, row: Row) -> Row:
+    """Return a row with the masks of the view's header."""
+    masked = dict(row)
+    for rule in view.spec.masks:
+        name, how = rule.field or "", rule.mask
+        if masked[name] is not None:
+            masked[name] = {
+                Kind.year: lambda value: int(str(value)[:4]),
+                Kind.truncate: lambda value, length=how.length: value[:length],
+            }[how.kind](masked[name])
+    return masked
 
 
 def _differences(wanted: Mapping[Key, Row], stored: Mapping[Key, Row]) -> dict[str, list[Any]]:

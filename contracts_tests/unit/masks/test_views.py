@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from avro_data_contracts.contracts.catalog import loading
+from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.check.views import facts
+from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.stores.table import Table
 from avro_data_contracts.contracts.tables.views import wanted
 from avro_data_contracts.contracts.views.derived import Derived, derive
@@ -19,14 +22,18 @@ PERSON = {"type": "record", "name": "Person", "fields": [
 HASHED = [{"tag": "PII", "mask": "hash"}]
 
 
-def derived(sql: str, masks: list[dict[str, Any]], **header: Any) -> Derived:
+def changed(sql: str, said: Sequence[dict[str, Any]] = (), **header: Any) -> Contract:
     files = Files()
-    files.spec["masks"] = masks
+    files.spec["masks"] = list(said)
     files.add("buyer", ["null", PERSON], default=None)
     files.add("people", {"type": "array", "items": "Person"}, default=[])
-    said = {"sinks": {"postgres": {"table": "seen", "primary_key": ["id"]}}, **header}
-    texts = {**files.texts, "orders/views/seen.sql": f"-- {said!r}\n{sql}"}
-    contract = loading.from_files(texts, "schemas").get("orders")
+    head = {"sinks": {"postgres": {"table": "seen", "primary_key": ["id"]}}, **header}
+    texts = {**files.texts, "orders/views/seen.sql": f"-- {head!r}\n{sql}"}
+    return loading.from_files(texts, "schemas").get("orders")
+
+
+def derived(sql: str, said: list[dict[str, Any]], **header: Any) -> Derived:
+    contract = changed(sql, said, **header)
     return derive(contract, contract.views[0])
 
 
@@ -94,6 +101,42 @@ def test_released_field_is_not_masked() -> None:
 def test_release_of_an_unknown_column_is_refused() -> None:
     (problem,) = derived("SELECT id FROM orders", HASHED, releases=["note"]).problems
     assert "releases names 'note', which is not a column" in problem.what
+
+
+def test_header_masks_columns_of_its_own() -> None:
+    said = [{"field": "upper_note", "mask": {"truncate": 2}}, {"field": "buyer.city", "mask": "null"}]
+    found = derived("SELECT id, upper(note) AS upper_note, buyer FROM orders", [], masks=said)
+    assert found.problems == ()
+    assert masks(found) == {"upper_note": ("text", "truncate 2"), "buyer": ("jsonb", "city: null")}
+
+
+UNFIT = [
+    ([{"field": "other", "mask": "null"}], [], "no such field"),
+    ([{"field": "count", "mask": {"truncate": 2}}], [], "count"),
+    ([{"field": "id", "mask": "redact"}], [], "redact makes rows one"),
+    ([{"field": "note", "mask": "redact"}], HASHED, "the same field"),
+    ([{"field": "note", "mask": "redact"}, {"field": "note", "mask": "null"}], [], "the same field"),
+]
+
+
+@pytest.mark.parametrize(("own", "of_contract", "words"), UNFIT)
+def test_mask_of_a_header_that_does_not_fit_is_a_problem(own, of_contract, words) -> None:
+    found = derived("SELECT id, note, count FROM orders", of_contract, masks=own)
+    assert found.contract is None
+    assert any(one.rule == "VIEW_MASK" and words in one.what for one in found.problems), found.problems
+
+
+def test_mask_of_a_header_by_tag_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="a column of a view has no tags"):
+        derived("SELECT id, note FROM orders", [], masks=HASHED)
+
+
+def test_mask_that_a_header_no_longer_has_is_told_at_its_column() -> None:
+    sql, said = "SELECT id,\n  note FROM orders", [{"field": "note", "mask": "hash"}]
+    before, after = (changed(sql, masks=one) for one in (said, []))
+    (fact,) = (one for one in facts(before, after) if one.rule == "MASK_REMOVED")
+    assert (fact.line, "no longer masks note" in fact.message) == (3, True)
+    assert [one.rule for one in facts(after, before) if one.rule == "MASK_REMOVED"] == []
 
 
 def test_masked_key_of_a_view_can_only_be_hashed() -> None:

@@ -1,10 +1,14 @@
 -- description: |
---   For analysts: no field that is tagged as personal data.  What is left of these is coarse: the year of birth, the
---   country, the month of registration, and whether there is a phone number.
+--   For analysts: personal data only where it is coarse.  Of the date of birth they have the year, of the postal code
+--   the first two characters, of the address the country.
+-- masks:
+--   - {field: born, mask: year}
+--   - {field: area, mask: {truncate: 2}}
 -- sinks:
 --   postgres: {table: users_for_analysts, primary_key: [id]}
 SELECT id,
-       year(dob) AS born,
+       dob AS born,
+       post_code AS area,
        trim(substring_index(address, ',', -1)) AS country,
        date_trunc('MONTH', registered_date) AS registered_in,
        username IS NOT NULL AS has_username,
