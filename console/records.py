@@ -22,7 +22,7 @@ from avro_data_contracts.contracts.sources.documents import written
 if TYPE_CHECKING:
     from avro_data_contracts.contracts.catalog.contract import Contract
     from avro_data_contracts.streaming.dead_letters.recent import Recent
-    from avro_data_contracts.streaming.inspection.breaks import Break
+    from avro_data_contracts.streaming.decode.breaks import Break
     from avro_data_contracts.streaming.inspection.newest import Wanted
     from avro_data_contracts.streaming.inspection.seen import Seen
 
