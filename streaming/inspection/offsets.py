@@ -56,6 +56,7 @@ class Watched:
         self._there: Mapping[str, list[int]] = {}
         self._first: Mapping[str, Offsets] = {}
         self._read_at: float | None = None
+        self._ends_now: Ends = {}
         self._committed: dict[str, Offsets] = {}
         #: Group -> the end of its topic when it was asked last.
         self._seen: dict[str, Offsets] = {}
@@ -68,10 +69,14 @@ class Watched:
     def look(self) -> tuple[Ends, dict[str, int]]:
         """Return the ends of the topics that exist, and group -> lag, of those that have committed anything.
 
+        The ends of a topic are the same object as in the look before, if they have not changed.
+
         Raises:
             ServiceError: Kafka does not answer.
         """
-        ends = self._ends()
+        before = self._ends_now
+        ends = {name: before[name] if before.get(name) == at else at for name, at in self._ends().items()}
+        self._ends_now = ends
         there = [group for group, topic in self._of_groups.items() if topic in ends]
         for group in self._due(there, ends):
             topic = self._of_groups[group]
