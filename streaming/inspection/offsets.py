@@ -89,9 +89,13 @@ class Watched:
 
     def _ends(self) -> Ends:
         if self._read_at is not None and self._clock() - self._read_at < self._seldom_s:
+            began = time.monotonic()
             try:
                 found = self._with_first(self._asked.last_of(self._there))
             except ServiceError:
+                self._read_at = None
+                if time.monotonic() - began >= self._asked.timeout_s:
+                    raise  # it is an outage, and to ask more would take as long again
                 found = None  # perhaps a topic was deleted
             if found is not None:
                 return found

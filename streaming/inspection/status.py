@@ -163,7 +163,9 @@ class Observer:
         if self._views:
             ask[_FILES] = self._left_out
         began = time.monotonic()
-        known = {name: said for name, (at, *said) in self._said.items() if began - at < self._said_for_s(name)}
+        known = {
+            name: (said, why) for name, (at, said, why) in self._said.items() if began - at < self._said_for_s(name)
+        }
         asked = {name: one for name, one in ask.items() if name not in known}
         if len(asked) == 1:  # a look that follows another soon
             heard = {name: _tried(one) for name, one in asked.items()}
@@ -175,7 +177,7 @@ class Observer:
         servers = tuple(
             Server(name, self._address(name), why) for name, (_, why) in answers.items() if name != _FILES
         )
-        found = {name: known for name, (known, _) in answers.items()}
+        found = {name: said for name, (said, _) in answers.items()}
         return Status(servers, tuple(one.status(found) for one in self._looked))
 
     def _left_out(self) -> dict[str, tuple[int, int]]:

@@ -62,6 +62,11 @@ class Groups:
         self._answers: dict[str, list[tuple[KafkaError | None, dict[int, int]]]] = {}
         self._lock = threading.Lock()
 
+    @property
+    def timeout_s(self) -> float:
+        """How long a question waits for its answer, seconds."""
+        return self._timeout_s
+
     def ends(self, topic: str) -> tuple[dict[int, int], dict[int, int]]:
         """Return partition -> its first offset, and partition -> the offset after its last committed record."""
         found = self.ends_of([topic])
