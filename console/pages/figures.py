@@ -5,8 +5,10 @@ None is unknown: it was not read, or its server does not answer.  Nothing unknow
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from avro_data_contracts.contracts.stores.known import STORES
 
 if TYPE_CHECKING:
     from avro_data_contracts.streaming.inspection.status import ContractStatus, SinkStatus, TopicStatus
@@ -55,7 +57,6 @@ class StoreRow(NamedTuple):
     """A table of a contract, and what is known of it in words."""
 
     sink: str
-    table: str
     told: str
 
 
@@ -86,8 +87,9 @@ def lag(sinks: Collection[SinkStatus], silent: Collection[str]) -> int | str | N
     return None if "kafka" in silent else NO_STREAM
 
 
-def stores(status: ContractStatus, silent: Collection[str]) -> Iterable[StoreRow]:
-    """Rows and lag of each table."""
+def stores(status: ContractStatus, silent: Collection[str]) -> dict[str, StoreRow]:
+    """Return title and name of each table -> its rows and lag, in words."""
+    found = {}
     for sink in status.sinks:
         kind = sink.sink.rpartition(".")[2]
         if sink.rows is not None:
@@ -98,4 +100,6 @@ def stores(status: ContractStatus, silent: Collection[str]) -> Iterable[StoreRow
             rows = f"rows {UNKNOWN}: {kind} does not answer" if kind in silent else "no table yet"
         of_sink = lag([sink], silent)
         told = f"lag {UNKNOWN}: kafka does not answer" if of_sink is None else of_sink
-        yield StoreRow(sink.sink, sink.table, f"{rows}, {f'lag {told:,}' if isinstance(told, int) else told}")
+        words = f"{rows}, {f'lag {told:,}' if isinstance(told, int) else told}"
+        found[f"{STORES[kind].title} {sink.table}"] = StoreRow(sink.sink, words)
+    return found

@@ -60,7 +60,7 @@ class CataloguePages:
             notes=past.notes,
             figures=figures,
             status=status,
-            stores=tuple(stores(status, figures.silent)) if status else (),
+            stores=stores(status, figures.silent) if status else {},
         )
 
     def versions(self, request: Request) -> Response:

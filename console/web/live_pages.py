@@ -42,7 +42,7 @@ class LivePages:
         if page is None:
             return answers.not_found(request, "There is no such contract.")
         status, silent = self._live.status_of(page.name), self._live.figures.silent
-        stores = {one.sink: one.told for one in stores_of(status, silent)} if status else {}
+        stores = {one.sink: one.told for one in stores_of(status, silent).values()} if status else {}
         return answers.document({"points": self._live.points(page.name), "stores": stores})
 
 

@@ -332,8 +332,8 @@ def test_topic_that_is_not_there_and_one_that_is_unknown_differ() -> None:
 )
 def test_row_of_a_store_says_what_is_unknown_and_why(one: SinkStatus, silent: tuple[str, ...], expected: str) -> None:
     topic = TopicStatus("orders", 1, 1)
-    [row] = pages.stores(ContractStatus("orders", topic, (), (one,), topic), silent)
-    assert row == (one.sink, one.table, expected)
+    rows = pages.stores(ContractStatus("orders", topic, (), (one,), topic), silent)
+    assert rows == {f"PostgreSQL {one.table}": (one.sink, expected)}
 
 
 @pytest.mark.parametrize(
