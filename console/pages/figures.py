@@ -65,7 +65,7 @@ def late(told: Mapping[str, str | None]) -> str:
     found = sum(1 for one in told.values() if one)
     unknown = sum(1 for one in told.values() if one is None)
     if told and unknown == len(told):
-        return "Unknown: the lag of no contract is known for long enough."
+        return "Unknown: the lag of no contract is known yet; the table below says more."
     rest = f" Of {unknown:,} of {len(told):,} contracts it is unknown." if unknown else ""
     if found:
         return f"{found:,} of {len(told):,} contracts {'is' if found == 1 else 'are'} late.{rest}"

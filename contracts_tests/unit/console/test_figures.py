@@ -280,7 +280,7 @@ def test_server_that_is_down_is_named_on_each_page(tmp_path: Path, monkeypatch: 
         assert down == {"kafka", "registry", "postgres"}
         assert found["contracts"]["orders"] == dict.fromkeys(("records", "lag", "dead", "late", "in", "out"))
         told = "kafka, postgres, registry do not answer: what only they know is unknown."
-        assert (found["told"], found["late"]) == (told, "Unknown: the lag of no contract is known for long enough.")
+        assert (found["told"], found["late"]) == (told, "Unknown: the lag of no contract is known yet; the table below says more.")
         page = viewer.get("/live.html").text
         assert page.count("does not answer") == 3
         assert re.findall(r'data-figure="(?:in|out|lag|records|late)">([^<]*)<', page) == ["unknown"] * 5
@@ -341,7 +341,7 @@ def test_row_of_a_store_says_what_is_unknown_and_why(one: SinkStatus, silent: tu
     [
         ({}, "Nothing is late."),
         ({"a": "", "b": ""}, "Nothing is late."),
-        ({"a": None, "b": None}, "Unknown: the lag of no contract is known for long enough."),
+        ({"a": None, "b": None}, "Unknown: the lag of no contract is known yet; the table below says more."),
         ({"a": "", "b": None, "c": None}, "Nothing is known to be late. Of 2 of 3 contracts it is unknown."),
         ({"a": "5 s", "b": ""}, "1 of 2 contracts is late."),
         ({"a": "5 s", "b": "6 s", "c": None}, "2 of 3 contracts are late. Of 1 of 3 contracts it is unknown."),
