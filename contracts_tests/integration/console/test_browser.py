@@ -340,7 +340,7 @@ def test_what_adding_a_field_would_do(browser: Browser, console: RunningConsole)
         page = context.new_page()
         sign_in(page, console)
         page.get_by_role("link", name="orders", exact=True).click()
-        page.get_by_role("link", name="try a change").click()
+        page.get_by_role("link", name="what a change would do").click()
         field = page.get_by_label("The schema of orders")
         schema = json.loads(field.input_value())
         for added, told in (
