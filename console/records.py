@@ -218,9 +218,11 @@ class Reader:
         rows = []
         for row in report.by_reason(found):
             code, by = row["reason"], row["by"]
-            means, fix = advice.of(code)
+            is_of_source = row["never_a_record"] == row["records"]
+            means, fix = advice.of_source(code) if is_of_source else advice.of(code)
+            times = (row[name].replace("+00:00", "Z") for name in ("first", "last"))
             counts = (row["records"], row["open"], row["put_back"], row["again"], row["never_a_record"])
-            rows.append(Reason(code, by, means, fix, *counts, row["first"], row["last"], examples[code, by]))
+            rows.append(Reason(code, by, means, fix, *counts, *times, examples[code, by]))
         return Reasons(tuple(sorted(rows, key=lambda one: (-one.open, one.code))), recent.read, recent.left)
 
     def replay(self, contract: Contract, reason: str, *, expected: int | None = None) -> Replay:

@@ -23,7 +23,7 @@ function freshness(answer) {
   const at = Date.parse(answer.headers.get("Looked-At"));
   const late = Date.parse(answer.headers.get("Date")) - at > OLD_MS;
   const old = `The figures are those of ${new Date(at || 0).toISOString().slice(11, 19)}: the servers take long to answer.`;
-  write(document.getElementById("freshness"), late ? `${old} ${told}`.trim() : told || "Live");
+  write(document.getElementById("freshness"), late ? `${old} ${told}`.trim() : told || "These figures are of now.");
 }
 
 function show(document_) {

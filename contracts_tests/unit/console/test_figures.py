@@ -280,7 +280,10 @@ def test_server_that_is_down_is_named_on_each_page(tmp_path: Path, monkeypatch: 
         assert down == {"kafka", "registry", "postgres"}
         assert found["contracts"]["orders"] == dict.fromkeys(("records", "lag", "dead", "late", "in", "out"))
         told = "kafka, postgres, registry do not answer: what only they know is unknown."
-        assert (found["told"], found["late"]) == (told, "Unknown: the lag of no contract is known yet; the table below says more.")
+        assert (found["told"], found["late"]) == (
+            told,
+            "Unknown: the lag of no contract is known yet; the table below says more.",
+        )
         page = viewer.get("/live.html").text
         assert page.count("does not answer") == 3
         assert re.findall(r'data-figure="(?:in|out|lag|records|late)">([^<]*)<', page) == ["unknown"] * 5
