@@ -220,9 +220,9 @@ class Reader:
             code, by = row["reason"], row["by"]
             is_of_source = row["never_a_record"] == row["records"]
             means, fix = advice.of_source(code) if is_of_source else advice.of(code)
-            times = (row[name].replace("+00:00", "Z") for name in ("first", "last"))
+            first, last = (row[name].replace("+00:00", "Z") for name in ("first", "last"))
             counts = (row["records"], row["open"], row["put_back"], row["again"], row["never_a_record"])
-            rows.append(Reason(code, by, means, fix, *counts, *times, examples[code, by]))
+            rows.append(Reason(code, by, means, fix, *counts, first, last, examples[code, by]))
         return Reasons(tuple(sorted(rows, key=lambda one: (-one.open, one.code))), recent.read, recent.left)
 
     def replay(self, contract: Contract, reason: str, *, expected: int | None = None) -> Replay:
