@@ -293,7 +293,7 @@ def test_without_scripts_everything_but_live_figures_works(browser: Browser, con
         page.goto(f"{console.url}/try.html?contract=orders")
         page.get_by_label("The schema of orders").fill(record(ID))
         page.get_by_role("button", name="Check it").click()
-        expect(page.get_by_text("refused:")).to_be_visible()
+        expect(page.get_by_text("Not safe: contracts check refuses it")).to_be_visible()
         expect(page.get_by_text("mailer (mail-team): breaks")).to_be_visible()
         page.goto(f"{console.url}/versions/orders.html")
         page.get_by_role("button", name="Compare").click()
