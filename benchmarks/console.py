@@ -112,14 +112,13 @@ def _watched(process: subprocess.Popen[str], session: requests.Session, url: str
 
 
 def _watch(session: requests.Session, url: str, seconds: float) -> set[str]:
-    """Return the moments of the looks that were seen."""
+    """Return the moments of the looks that were seen, also of those that found nothing new."""
     seen, tag = set(), ""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
         answer = session.get(f"{url}/live.json", headers={"If-None-Match": tag} if tag else {}, timeout=30)
-        if answer.status_code == 200:
-            tag = answer.headers["ETag"]
-            seen.add(answer.json()["at"])
+        tag = answer.headers["ETag"]
+        seen.add(answer.headers["Looked-At"])
         time.sleep(1)
     return seen
 

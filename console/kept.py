@@ -22,7 +22,8 @@ from avro_data_contracts.contracts.check.commits import History, Step
 from avro_data_contracts.contracts.errors import ContractsError
 from avro_data_contracts.contracts.history.git import Commit
 
-_LOOK_EVERY_S: Final = 1.0
+#: The least and the most time between two looks at the files, which take at most this share of a core, seconds.
+_LOOK_EVERY_S, _RARELY_S, _SHARE = 1.0, 10.0, 0.002
 #: Steps after which the pages get what is read so far.
 _SHOW_EVERY: Final = 20
 
@@ -55,6 +56,8 @@ class Kept:
         self._head: Commit | None = None
         self._committed: Versions = {}
         self._last = ""
+        #: CPU time of the last look at the files, seconds.
+        self._spent_s = 0.0
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="contracts", daemon=True)
@@ -83,7 +86,9 @@ class Kept:
     def look(self) -> None:
         """Read what has changed since the last look."""
         with self._lock:
+            began = time.thread_time()
             found = signature(self.folder)
+            self._spent_s = time.thread_time() - began
             if found != self._seen or self._snapshot.fault:
                 self._seen = found
                 try:
@@ -97,7 +102,7 @@ class Kept:
 
     def _run(self) -> None:
         self._tried(self._read_versions)
-        while not self._closed.wait(_LOOK_EVERY_S):
+        while not self._closed.wait(min(max(_LOOK_EVERY_S, self._spent_s / _SHARE), _RARELY_S)):
             self._tried(self.look)
 
     def _tried(self, work: Callable[[], None]) -> None:

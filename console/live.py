@@ -11,7 +11,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +20,7 @@ import structlog
 
 from avro_data_contracts import extras
 from avro_data_contracts.console.kept import Kept
+from avro_data_contracts.console.pages import figures as page
 from avro_data_contracts.console.pages.series import Point, Series
 from avro_data_contracts.contracts.errors import ContractsError
 from avro_data_contracts.contracts.settings import Settings
@@ -53,14 +54,48 @@ class Figures:
         fault: why.
         text: the JSON document of all contracts.
         tag: of the text; it is the same if nothing has changed.
-        late: contract -> how it is late, in words; empty if it is not, None if its lag is unknown.
+        told: contract -> its figures.
     """
 
     at: float = 0.0
     status: Status | None = None
     fault: str = ""
     text: str = field(default="", repr=False)
-    late: Mapping[str, str | None] = field(default_factory=dict)
+    told: Mapping[str, page.Figures] = field(default_factory=dict)
+
+    def shown(self, name: str, figure: str) -> int | float | str:
+        """One figure of a contract, as `Figures.document` calls it: a number, or words."""
+        told = self.told.get(name)
+        if told is None:
+            return page.UNKNOWN if self.at else page.NOT_YET
+        return told.shown(figure)
+
+    @property
+    def freshness(self) -> str:
+        """What the figures are, in words; empty if all servers answer."""
+        if not self.at:
+            return "The first figures are on their way."
+        if self.fault:
+            return "The servers could not be asked: the figures are unknown."
+        if silent := sorted(self.silent):
+            verb, them = ("does", "it knows") if len(silent) == 1 else ("do", "they know")
+            return f"{', '.join(silent)} {verb} not answer: what only {them} is unknown."
+        return ""
+
+    @property
+    def late(self) -> str:
+        """What is late, in a sentence."""
+        return page.late({name: one.late for name, one in self.told.items()}) if self.at else "Not read yet."
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """The servers that do not answer."""
+        return frozenset(one.name for one in self.status.servers if one.why) if self.status else frozenset()
+
+    @property
+    def moment(self) -> str:
+        """When it was, in UTC; empty: there was none yet."""
+        return _moment(self.at) if self.at else ""
 
     @cached_property
     def tag(self) -> str:
@@ -80,7 +115,9 @@ class Live:
         self._kept = kept
         self._clock = clock
         self._series: dict[str, Series] = {}
-        self._figures = Figures(text=_text({"state": "loading", "contracts": {}, "servers": []}))
+        #: Contract -> its figures, and their JSON.
+        self._written: dict[str, tuple[page.Figures, str]] = {}
+        self._figures = Figures(text=_empty("loading", Figures()))
         self._observer: tuple[object, Observer] | None = None
         self._asked = 0.0
         self._awake = threading.Event()
@@ -143,19 +180,26 @@ class Live:
             log.error("a look at the servers failed", why=type(error).__name__)
             return self._failed(f"The look at the servers failed: {type(error).__name__}")
         at = self._clock()
-        told = {one.name: self._told(one, at) for one in status.contracts}
-        document = {
-            "state": "ok" if status.in_order else "partly",
-            "at": _moment(at),
-            "servers": [{"name": one.name, "address": one.address, "why": one.why} for one in status.servers],
-            "contracts": told,
-        }
-        late = {name: one["late"] for name, one in told.items()}
-        return Figures(at, status, "", _text(document), late)
+        silent = frozenset(one.name for one in status.servers if one.why)
+        told = {one.name: self._told(one, at, silent) for one in status.contracts}
+        found = Figures(at, status, "", "", told)
+        return replace(found, text=self._document(found, status))
+
+    def _document(self, found: Figures, status: Status) -> str:
+        """The JSON of all contracts.  It has no time, so it is the same text while nothing changes."""
+        told = found.told
+        for name, figures in told.items():
+            if name not in self._written or self._written[name][0] != figures:
+                self._written[name] = figures, f"{_text(name)}:{_text(figures.document())}"
+        contracts = ",".join(self._written[name][1] for name in told)
+        servers = [{"name": one.name, "address": one.address, "why": one.why} for one in status.servers]
+        state = "ok" if status.in_order else "partly"
+        head = {"state": state, "told": found.freshness, "late": found.late, "servers": servers}
+        return f'{_text(head)[:-1]},"contracts":{{{contracts}}}}}'
 
     def _failed(self, why: str) -> Figures:
-        document = {"state": "failed", "why": why, "at": _moment(self._clock()), "servers": [], "contracts": {}}
-        return Figures(self._clock(), None, why, _text(document))
+        found = Figures(self._clock(), None, why)
+        return replace(found, text=_empty("failed", found))
 
     def _observing(self) -> Observer:
         from avro_data_contracts.streaming.inspection.status import Observer  # loads the stores' drivers
@@ -173,39 +217,24 @@ class Live:
             self._series = {name: one for name, one in self._series.items() if name in names}
         return self._observer[1]
 
-    def _told(self, one: ContractStatus, at: float) -> dict[str, Any]:
-        lags = [sink.lag for sink in one.sinks if sink.lag is not None]
-        point = Point(at, one.topic.records, max(lags) if lags else None, one.dead_letters.records)
+    def _told(self, one: ContractStatus, at: float, silent: frozenset[str]) -> page.Figures:
+        lag = page.lag(one.sinks, silent)
+        counted = lag if isinstance(lag, int) else None
         series = self._series.setdefault(one.name, Series())
-        rate = series.add(point)
-        return {
-            "records": point.records,
-            "partitions": one.topic.partitions,
-            "lag": point.lag,
-            "dead": point.dead,
-            "late": None if point.lag is None else series.late(),
-            "in": rate.incoming,
-            "out": rate.outgoing,
-            "sinks": [
-                {
-                    "name": sink.sink,
-                    "table": sink.table,
-                    "lag": sink.lag,
-                    "rows": sink.rows.number if sink.rows else None,
-                    "exact": sink.rows.exact if sink.rows else None,
-                }
-                for sink in one.sinks
-            ],
-            "subjects": [
-                {"name": each.name, "versions": None if each.versions is None else list(each.versions)}
-                for each in one.subjects
-            ],
-        }
+        rate = series.add(Point(at, one.topic.records, counted, one.dead_letters.records))
+        records, dead = page.records(one.topic, silent), page.records(one.dead_letters, silent)
+        late = "" if lag == page.NO_STORES else series.late()
+        return page.Figures(records, lag, dead, late, rate.incoming, rate.outgoing)
 
 
 def _moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _text(document: dict[str, Any]) -> str:
+def _empty(state: str, found: Figures) -> str:
+    told = {"told": found.freshness, "late": found.late, "why": found.fault}
+    return _text({"state": state, **told, "servers": [], "contracts": {}})
+
+
+def _text(document: Any) -> str:
     return json.dumps(document, separators=(",", ":"))

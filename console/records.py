@@ -22,7 +22,7 @@ from avro_data_contracts.contracts.sources.documents import written
 if TYPE_CHECKING:
     from avro_data_contracts.contracts.catalog.contract import Contract
     from avro_data_contracts.streaming.dead_letters.recent import Recent
-    from avro_data_contracts.streaming.inspection.breaks import Break
+    from avro_data_contracts.streaming.decode.breaks import Break
     from avro_data_contracts.streaming.inspection.newest import Wanted
     from avro_data_contracts.streaming.inspection.seen import Seen
 
@@ -218,9 +218,11 @@ class Reader:
         rows = []
         for row in report.by_reason(found):
             code, by = row["reason"], row["by"]
-            means, fix = advice.of(code)
+            is_of_source = row["never_a_record"] == row["records"]
+            means, fix = advice.of_source(code) if is_of_source else advice.of(code)
+            first, last = (row[name].replace("+00:00", "Z") for name in ("first", "last"))
             counts = (row["records"], row["open"], row["put_back"], row["again"], row["never_a_record"])
-            rows.append(Reason(code, by, means, fix, *counts, row["first"], row["last"], examples[code, by]))
+            rows.append(Reason(code, by, means, fix, *counts, first, last, examples[code, by]))
         return Reasons(tuple(sorted(rows, key=lambda one: (-one.open, one.code))), recent.read, recent.left)
 
     def replay(self, contract: Contract, reason: str, *, expected: int | None = None) -> Replay:

@@ -67,6 +67,8 @@ def _visible(value: Any) -> Any:
     return clean(value) if type(value) is str else value
 
 
-def _number(value: int | float | None) -> str:
-    """A number for people; a dash for what is unknown."""
-    return "–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+def _number(value: int | float | str | None) -> str:
+    """A number for people, or the words that stand for one."""
+    if value is None:
+        return "unknown"
+    return value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"

@@ -79,7 +79,7 @@ def files_of(folder: Path, title: str = TITLE) -> Files:
         values: dict[str, Any] = {
             "page": page,
             "versions": past.versions.get(page.name, ()),
-            "status": None,
+            "notes": past.notes,
             **shared,
         }
         made[f"contracts/{page.slug}.html"] = rendering.render("contract.html", site=below, **values)

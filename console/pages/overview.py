@@ -21,11 +21,12 @@ QUALIFIERS: Final = ("name", "topic", "owner", "tag", "field")
 
 @dataclass(frozen=True)
 class FoundField:
-    """A field that a search found."""
+    """A field that a search found.  `stored`, `readers`: see `FieldRow`."""
 
     path: str
     anchor: str
     doc: str
+    stored: tuple[str, ...]
     readers: tuple[str, ...]
 
 
@@ -143,6 +144,7 @@ def _entry(row: FieldRow, path: str) -> dict[str, Any]:
         "anchor": row.anchor,
         "doc": row.doc,
         "tags": list(row.tags),
+        "stored": list(row.stored),
         "readers": list(row.readers),
     }
 
@@ -186,5 +188,7 @@ def _has(entry: Mapping[str, Any], place: str, word: str, fields: dict[str, Foun
         parts = one["tags"] if place == "tag" else [one["path"]] if place == "field" else [one["path"], one["doc"]]
         if any(word in part.casefold() for part in parts):
             hit = True
-            fields[one["path"]] = FoundField(one["path"], one["anchor"], one["doc"], tuple(one["readers"]))
+            fields[one["path"]] = FoundField(
+                one["path"], one["anchor"], one["doc"], tuple(one["stored"]), tuple(one["readers"])
+            )
     return hit

@@ -57,20 +57,25 @@ class Series:
             self._kept.popleft()
         return rate
 
-    def late(self) -> str:
-        """Return how the contract is late, in words; empty if it is not, or if that is not known yet.
+    def late(self) -> str | None:
+        """Return how the contract is late, in words; empty if it is not; None: that is unknown.
 
         It is late if its slowest store lacked records all through the last seconds, and needs longer than that for
         them at its present rate.  Records that are just being written are not late.
         """
         old, new = self._recent[0], self._recent[-1]
         lags = [one.lag for one in self._recent]
-        if new.at - old.at < RATE_S / 2 or not all(lags):
-            return ""
+        if 0 in lags:  # it had everything within the last seconds
+            return None if new.lag is None else ""
+        known = [one for one in lags if one is not None]
+        if len(known) != len(lags) or new.at - old.at < RATE_S / 2:
+            return None
         written = rates(old, new).outgoing
+        if written is None:
+            return None
         if not written:
             return f"nothing was written for {new.at - old.at:.0f} s"
-        behind = min(one for one in lags if one) / written
+        behind = min(known) / written
         return f"about {told(behind)} behind" if behind > RATE_S else ""
 
     def points(self) -> list[list[float | None]]:

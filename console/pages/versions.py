@@ -94,6 +94,17 @@ class VersionRow:
     fault: str = ""
 
     @property
+    def told(self) -> str:
+        """Whether the change is safe, in a sentence; empty where nothing was compared."""
+        if self.outcome == "refused":
+            return f"Not safe: contracts check refuses it ({self.counts})."
+        if self.outcome != "fine":
+            return ""
+        if not self.findings:
+            return "Safe: contracts check finds nothing against it."
+        return f"Allowed: contracts check lets it pass, with {self.counts}."
+
+    @property
     def counts(self) -> str:
         """`2 errors, 1 warning`, or `no findings`."""
         found = []

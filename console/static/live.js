@@ -2,53 +2,56 @@
 const EVERY_MS = 1000;
 const HOUR_EVERY_MS = 10_000;
 const LATE_MS = 15_000;
+const OLD_MS = 30_000;
 const root = new URL("..", import.meta.url);
 const SVG = "http://www.w3.org/2000/svg";
 const CHARTS = [[1, "In, records/s"], [2, "Out, records/s"], [3, "Lag, records"], [4, "Dead letters"]];
 
-const number = (value) => (value === null || value === undefined ? "–"
-  : value.toLocaleString("en", { maximumFractionDigits: 1 }));
+// A number for people, or words; null is unknown, and never looks like 0.
+const number = (value) => (value === null || value === undefined ? "unknown"
+  : typeof value === "string" ? value || "no"
+    : value.toLocaleString("en", { maximumFractionDigits: 1 }));
 
 const write = (element, text) => { if (element && element.textContent !== text) element.textContent = text; };
 
 let newest = 0;
 let tag = "";
+let told = "";
+
+// `answer`: its headers say when the servers were asked, by the clock of the console.
+function freshness(answer) {
+  const at = Date.parse(answer.headers.get("Looked-At"));
+  const late = Date.parse(answer.headers.get("Date")) - at > OLD_MS;
+  const old = `The figures are those of ${new Date(at || 0).toISOString().slice(11, 19)}: the servers take long to answer.`;
+  write(document.getElementById("freshness"), late ? `${old} ${told}`.trim() : told || "These figures are of now.");
+}
 
 function show(document_) {
-  const told = document.getElementById("freshness");
-  if (told) {
-    write(told, document_.state === "loading" ? "The first figures are on their way."
-      : document_.state === "failed" ? "The servers could not be asked."
-        : document_.state === "partly" ? "Some servers do not answer; their figures are unknown." : "Live");
-  }
+  told = document_.told;
   for (const fault of document.querySelectorAll("[data-fault]")) {
     fault.hidden = document_.state !== "failed";
     if (document_.why) write(fault, document_.why);
   }
   servers(document_.servers);
   late(document_);
+  const unknown = document_.state === "loading" ? "not read yet" : "unknown";
   for (const place of document.querySelectorAll("[data-live]")) {
     const figures = document_.contracts[place.dataset.live];
     for (const figure of place.querySelectorAll("[data-figure]")) {
-      const value = figures ? figures[figure.dataset.figure] : null;
-      write(figure, value === "" ? "no" : number(value));
+      write(figure, figures ? number(figures[figure.dataset.figure]) : unknown);
     }
   }
 }
 
 function late(document_) {
-  const told = document.querySelector("[data-late]");
-  if (!told) return;
-  const all = Object.entries(document_.contracts);
-  const found = all.filter(([, figures]) => figures.late);
-  const unknown = all.filter(([, figures]) => figures.late === null).length;
-  const some = unknown && unknown < all.length ? ` The lag of ${unknown} is not known.` : "";
-  write(told, (found.length ? `${found.length} of ${all.length} contracts:`
-    : unknown < all.length ? "Nothing is late." : "Not known.") + some);
+  const place = document.querySelector("[data-late]");
+  if (!place) return;
+  write(place, document_.late);
+  const found = Object.entries(document_.contracts).filter(([, figures]) => figures.late);
   const rows = found.map(([name, figures]) => {
     const row = document.createElement("li");
-    const place = [...document.querySelectorAll("tr[data-live]")].find((one) => one.dataset.live === name);
-    const link = place ? place.querySelector("th a").cloneNode(true) : document.createTextNode(name);
+    const line = [...document.querySelectorAll("tr[data-live]")].find((one) => one.dataset.live === name);
+    const link = line ? line.querySelector("th a").cloneNode(true) : document.createTextNode(name);
     row.append(link, `: ${figures.late}`);
     return row;
   });
@@ -79,9 +82,15 @@ function servers(list) {
 }
 
 function stale(why) {
-  const told = document.getElementById("freshness");
-  if (told) write(told, why);
-  for (const figure of document.querySelectorAll("[data-figure]")) write(figure, "–");
+  tag = "";
+  write(document.getElementById("freshness"), why);
+  write(document.querySelector("[data-late]"), "Unknown.");
+  document.querySelector("[data-late-list]")?.replaceChildren();
+  for (const figure of document.querySelectorAll("[data-figure], [data-store]")) write(figure, "unknown");
+  for (const state of document.querySelectorAll("[data-servers] .badge")) {
+    state.className = "badge";
+    write(state, "unknown");
+  }
 }
 
 async function ask() {
@@ -94,11 +103,14 @@ async function ask() {
       clearInterval(timer);
       return;
     }
+    if (answer.status !== 304 && !answer.ok) throw new Error(answer.status);
     newest = Date.now();
-    if (answer.status === 304) return;
-    if (!answer.ok) throw new Error(answer.status);
-    tag = answer.headers.get("ETag") || "";
-    show(await answer.json());
+    if (answer.status !== 304) {
+      const document_ = await answer.json();
+      tag = answer.headers.get("ETag") || "";
+      show(document_);
+    }
+    freshness(answer);
   } catch {
     if (Date.now() - newest > LATE_MS || !newest) stale("The console does not answer: the figures are unknown.");
   }
@@ -123,7 +135,7 @@ function line(points, column) {
     path += `${pen}${x.toFixed(2)} ${y.toFixed(2)}`;
     pen = "L";
   }
-  return { path, most, last: known.length ? known[known.length - 1][column] : null };
+  return { path, most, last: points.length ? points[points.length - 1][column] : null };
 }
 
 function chart(title, points, column) {
@@ -156,7 +168,10 @@ async function hour() {
   try {
     const answer = await fetch(source.dataset.points, { cache: "no-store" });
     if (!answer.ok) return;
-    const { points } = await answer.json();
+    const { points, stores } = await answer.json();
+    for (const store of document.querySelectorAll("[data-store]")) {
+      write(store, stores[store.dataset.store] ?? "unknown");
+    }
     if (points.length > 1) place.replaceChildren(...CHARTS.map(([column, title]) => chart(title, points, column)));
   } catch { /* `ask` says that the console does not answer */ }
 }

@@ -59,13 +59,13 @@
     const doc = document.createElement("span");
     doc.textContent = ` ${one.doc}`;
     doc.dir = "auto";
-    made.append(link, doc);
-    if (one.readers.length) {
-      const readers = document.createElement("span");
-      readers.className = "muted";
-      readers.textContent = ` read by ${one.readers.join(", ")}`;
-      made.append(readers);
-    }
+    const uses = document.createElement("span");
+    uses.className = "line muted";
+    uses.dir = "auto";
+    const stored = one.stored.length ? `goes to ${one.stored.join(", ")}; ` : "";
+    const readers = one.readers.length ? `read by ${one.readers.join(", ")}` : "no consumer declares that it reads it";
+    uses.textContent = stored + readers;
+    made.append(link, doc, uses);
     return made;
   };
 

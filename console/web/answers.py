@@ -20,7 +20,7 @@ LINKS: Final = (
     Link("index.html", "Contracts"),
     Link("live.html", "Live"),
     Link("records.html", "Records"),
-    Link("try.html", "Try a schema"),
+    Link("try.html", "Try a change"),
 )
 
 log = structlog.get_logger("console")

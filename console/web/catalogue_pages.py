@@ -12,6 +12,7 @@ from avro_data_contracts.console import proposal
 from avro_data_contracts.console.catalogue import Catalogue
 from avro_data_contracts.console.kept import Kept
 from avro_data_contracts.console.live import Live
+from avro_data_contracts.console.pages.figures import stores
 from avro_data_contracts.console.pages.overview import Query, search
 from avro_data_contracts.console.pages.versions import name_at, row_of
 from avro_data_contracts.console.web import answers
@@ -38,7 +39,9 @@ class CataloguePages:
         shown = catalogue.overview(snapshot.past.versions)
         if text.strip():
             shown = shown.narrowed(search(catalogue.index, Query.of(text)))
-        return answers.page(request, "index.html", overview=shown, query=text, fault=snapshot.fault)
+        return answers.page(
+            request, "index.html", overview=shown, query=text, fault=snapshot.fault, figures=self._live.figures
+        )
 
     def search_index(self, request: Request) -> Response:
         return answers.document(self.catalogue.index)
@@ -47,9 +50,18 @@ class CataloguePages:
         found = self.catalogue.by_slug.get(request.path_params["slug"])
         if found is None:
             return answers.not_found(request, "There is no such contract.")
-        versions = self._kept.snapshot.past.versions.get(found.name, ())
+        past, figures = self._kept.snapshot.past, self._live.figures
         status = self._live.status_of(found.name)
-        return answers.page(request, "contract.html", page=found, versions=versions, status=status)
+        return answers.page(
+            request,
+            "contract.html",
+            page=found,
+            versions=past.versions.get(found.name, ()),
+            notes=past.notes,
+            figures=figures,
+            status=status,
+            stores=stores(status, figures.silent) if status else {},
+        )
 
     def versions(self, request: Request) -> Response:
         past, catalogue = self._kept.snapshot.past, self.catalogue

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from avro_data_contracts.console.kept import Kept
 from avro_data_contracts.console.live import Figures, Live
+from avro_data_contracts.console.pages.figures import stores as stores_of
 from avro_data_contracts.console.web import answers
 
 
@@ -22,35 +23,33 @@ class LivePages:
         catalogue = self._kept.snapshot.catalogue
         pages = list(catalogue.pages.values()) if catalogue else []
         figures = self._live.figures
-        found = {one.name: one for one in figures.status.contracts} if figures.status else {}
-        servers = figures.status.servers if figures.status else ()
         return answers.page(
             request,
             "live.html",
             pages=pages,
-            seen=found,
-            servers=servers,
-            fault=figures.fault,
-            late=figures.late,
-            is_there=figures.at > 0,
+            servers=figures.status.servers if figures.status else (),
+            figures=figures,
         )
 
-    def all(self, request: Request) -> Response:
-        """The figures of all contracts."""
+    async def all(self, request: Request) -> Response:
+        """The figures of all contracts.  Nothing is waited for, so no thread is needed."""
         return _same_or(request, self._live.figures)
 
     def one(self, request: Request) -> Response:
-        """The last hour of one contract."""
+        """The last hour of one contract, and what its stores hold."""
         catalogue = self._kept.snapshot.catalogue
         page = catalogue.by_slug.get(request.path_params["slug"]) if catalogue else None
         if page is None:
             return answers.not_found(request, "There is no such contract.")
-        return answers.document({"points": self._live.points(page.name)})
+        status, silent = self._live.status_of(page.name), self._live.figures.silent
+        stores = {one.sink: one.told for one in stores_of(status, silent).values()} if status else {}
+        return answers.document({"points": self._live.points(page.name), "stores": stores})
 
 
 def _same_or(request: Request, figures: Figures) -> Response:
     """JSON, or the answer that it has not changed."""
-    headers = {"ETag": figures.tag, "Cache-Control": "no-cache"}
+    # The time is not in the document: it would never be the same.
+    headers = {"ETag": figures.tag, "Cache-Control": "no-cache", "Looked-At": figures.moment}
     if request.headers.get("if-none-match") == figures.tag:
         return Response(status_code=304, headers=headers)
     return Response(figures.text, headers=headers, media_type="application/json")

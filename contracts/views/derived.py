@@ -5,6 +5,7 @@ So everything that makes, migrates and writes the tables of contracts does so wi
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -89,8 +90,30 @@ def path_of(view: View, column: str = "") -> str:
     return f"views.{view.name}" + (f".{column}" if column else "")
 
 
+#: The id of a contract that is in use -> what its views were derived to.  To read SQL takes milliseconds, and one run
+#: asks for the same view several times.
+_KNOWN: dict[int, list[Derived]] = {}
+#: Contracts whose views join each other's tables keep each other in use.
+_MOST_KNOWN = 1_000
+
+
 def derive(contract: Contract, view: View) -> Derived:
-    """Return the contract that a view of a contract is."""
+    """Return the contract that a view of a contract is.  Its SQL is read once while the contract is in use."""
+    at = id(contract)
+    known = _KNOWN.get(at)
+    if known is None:
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        known = _KNOWN.setdefault(at, [])
+        weakref.finalize(contract, _KNOWN.pop, at, None).atexit = False
+    found = next((one for one in tuple(known) if one.view is view), None)
+    if found is None:
+        found = _derived(contract, view)
+        known.append(found)
+    return found
+
+
+def _derived(contract: Contract, view: View) -> Derived:
     analysis = analyse(contract, view)
     if analysis.problems:
         return Derived(analysis, None, analysis.problems)

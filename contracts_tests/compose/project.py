@@ -281,7 +281,7 @@ def copied(engine: Engine, folder: Path, overlay: str = "", *, project: str = ""
     link = folder / ".venv"
     link.unlink(missing_ok=True)
     link.symlink_to((CLONE / ".venv").resolve())
-    names = sorted({port.variable for port in compose.ports(compose.files(), {}, ["producer", "stream"])})
+    names = sorted({port.variable for port in compose.ports(compose.files(), {}, ["producer", "stream", "console"])})
     picked = ports.pick(names)
     lines = [*(f"{name}={number}" for name, number in picked.items()), f"DEPLOY_DATASOURCE_URL={_SOURCE}"]
     lines += [f"DEPLOY_BUILD_CA={_authority(folder)}", f"# {MARK}"]

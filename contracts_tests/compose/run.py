@@ -10,7 +10,7 @@ from typing import Any
 import requests
 
 from avro_data_contracts.stack.errors import ServerError
-from contracts_tests.compose import commands, look
+from contracts_tests.compose import commands, look, showing
 from contracts_tests.compose.project import Project
 from contracts_tests.compose.report import Report
 
@@ -97,6 +97,7 @@ class Scenario:
         where = "from a container" if project.overlay == "secure" else "from outside"
         with self.step(f"rows in both stores, {where}") as step:
             step.found = told(project.reconcile(ROWS_WITHIN_S))
+        showing.console(self, ["users_created"])
         with self.step("containers are as documented") as step:
             self.report.services += look.services(project, self.name, self.watch)
             problems = [*look.faults(project), *look.restarts(project)]

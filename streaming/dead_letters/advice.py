@@ -90,6 +90,16 @@ _OF_RULE: Final = (
     "the record breaks the contract's quality rule of that name",
     "fix the producer, or the rule",
 )
+_OF_SOURCE: Final = (
+    "the producer refused what its source gave, so it was never sent; the example says what is wrong",
+    "correct it at the source, and send it again",
+)
+
+
+def of_source(reason: str) -> tuple[str, str]:
+    """Return the same as `of` for a letter that a producer wrote: there is no record to put back."""
+    means, fix = _OF_SOURCE
+    return (_OF_RULE[0], f"{fix}; or correct the rule") if reason.startswith(REASON_PREFIX) else (means, fix)
 
 
 def of(reason: str) -> tuple[str, str]:

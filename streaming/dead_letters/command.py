@@ -94,19 +94,23 @@ def show(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show single letters: where the record is, why it was rejected, its sizes and header names; no content."""
+    """Show single letters: where the record is, why it was rejected, at which byte it breaks; no content."""
+    from avro_data_contracts.contracts.registry.client import Registry
+    from avro_data_contracts.streaming.dead_letters import broken, report
     from avro_data_contracts.streaming.dead_letters import letters as dead_letters
-    from avro_data_contracts.streaming.dead_letters import report
 
     configured, name = context.obj
     wanted = Wanted.of(reason, since, until, at)
-    contract = loading.load(configured.contracts_dir).get(name)
+    catalog = loading.load(configured.contracts_dir)
+    contract = catalog.get(name)
     chosen = wanted.choose(contract, dead_letters.read(configured, contract).letters)
     shown = {letter.at: letter for letter in chosen[:limit]}
-    contents = {}
-    if payload:
-        contents = {letter.at: message for letter, message in dead_letters.messages(configured, shown)}
-    report.letters(contract, list(shown.values()), contents, left=len(chosen) - len(shown), as_json=as_json)
+    needed = {at: letter for at, letter in shown.items() if payload or broken.may_be(letter)}
+    read = list(dead_letters.messages(configured, needed))
+    same = [one for one in catalog.contracts.values() if one.topic == contract.topic]
+    places = broken.places(Registry.from_settings(configured), same, read, reveal=payload)
+    contents = {letter.at: message for letter, message in read} if payload else {}
+    report.letters(contract, list(shown.values()), contents, places, left=len(chosen) - len(shown), as_json=as_json)
 
 
 @app.command()

@@ -23,6 +23,7 @@ from avro_data_contracts.streaming.dead_letters.letters import Letter, Letters, 
 from avro_data_contracts.streaming.dead_letters.plan import Plan
 from avro_data_contracts.streaming.dead_letters.replay import Replayed
 from avro_data_contracts.streaming.dead_letters.review import Review
+from avro_data_contracts.streaming.decode.breaks import Break
 from avro_data_contracts.streaming.topic import headers
 
 JSON_VERSION = 1
@@ -74,22 +75,37 @@ def by_reason(found: Letters) -> list[dict[str, Any]]:
 
 
 def letters(
-    contract: Contract, shown: Sequence[Letter], contents: Mapping[Place, Message], *, left: int, as_json: bool
+    contract: Contract,
+    shown: Sequence[Letter],
+    contents: Mapping[Place, Message],
+    broken: Mapping[Place, Break],
+    *,
+    left: int,
+    as_json: bool,
 ) -> None:
-    """Print the letters one by one; `contents` has the messages of those to print with content."""
-    documents = [{**_letter(one), **_content(contents.get(one.at))} for one in shown]
+    """Print the letters one by one.
+
+    Args:
+        contents: the messages of those to print with content.
+        broken: where their records break.
+    """
     if as_json:
+        told = {at: one.document() for at, one in broken.items()}
+        documents = [{**_letter(one), "broken": told.get(one.at), **_content(contents.get(one.at))} for one in shown]
         _json(contract, {"letters": documents, "not_shown": left})
         return
     out = _console()
-    for document in documents:
+    for one in shown:
+        document = {**_letter(one), **_content(contents.get(one.at))}
         out.print(f"[bold]{escape(document['place'])}[/]  {escape(_printable(document['reason']))}")
         for name, value in document.items():
             if name not in ("place", "reason") and value not in (None, False, []):
                 out.print(f"  {name.replace('_', ' ')}: {escape(_words(value))}", soft_wrap=True)
+            if name == "message" and one.at in broken:
+                _tell_broken(out, broken[one.at])
     if left:
         out.print(f"{left:,} more: raise --limit")
-    if not documents:
+    if not shown:
         out.print("no such dead letters")
 
 
@@ -214,6 +230,15 @@ def _letter(one: Letter) -> dict[str, Any]:
         "put_back_as": None if one.replayed_as is None else str(one.replayed_as),
         "rejected_again": one.again,
     }
+
+
+def _tell_broken(out: Console, found: Break) -> None:
+    """Print where a record breaks, and the bytes around the byte, which is in brackets."""
+    out.print(f"  breaks: {escape(_printable(found.told))}", soft_wrap=True)
+    for row in found.rows:
+        marked = (f"[{each}]" if row.begin + n == found.at else f" {each} " for n, each in enumerate(row.bytes))
+        hexes = "".join(marked)
+        out.print(f"    {row.begin:06}  {escape(f'{hexes:64}  {row.text}')}", soft_wrap=True)
 
 
 def _content(message: Message | None) -> dict[str, Any]:

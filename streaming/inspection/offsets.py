@@ -56,7 +56,10 @@ class Watched:
         self._there: Mapping[str, list[int]] = {}
         self._first: Mapping[str, Offsets] = {}
         self._read_at: float | None = None
+        self._ends_now: Ends = {}
         self._committed: dict[str, Offsets] = {}
+        #: Group -> its offsets, those of its topic, and the lag between them.
+        self._lags: dict[str, tuple[Offsets, tuple[Offsets, Offsets], int]] = {}
         #: Group -> the end of its topic when it was asked last.
         self._seen: dict[str, Offsets] = {}
         #: The groups whose clients are open, with the look that asked each; the last one asked is at the end.
@@ -68,10 +71,14 @@ class Watched:
     def look(self) -> tuple[Ends, dict[str, int]]:
         """Return the ends of the topics that exist, and group -> lag, of those that have committed anything.
 
+        The ends of a topic are the same object as in the look before, if they have not changed.
+
         Raises:
             ServiceError: Kafka does not answer.
         """
-        ends = self._ends()
+        before = self._ends_now
+        ends = {name: before[name] if before.get(name) == at else at for name, at in self._ends().items()}
+        self._ends_now = ends
         there = [group for group, topic in self._of_groups.items() if topic in ends]
         for group in self._due(there, ends):
             topic = self._of_groups[group]
@@ -79,14 +86,26 @@ class Watched:
         if self._at_once is not None and len(there) > self._at_once:
             self._release()
         self._looks += 1
-        known = {group: self._committed[group] for group in there if self._committed.get(group)}
-        return ends, {group: groups.lag(at, *ends[self._of_groups[group]]) for group, at in known.items()}
+        known = [group for group in there if self._committed.get(group)]
+        return ends, {group: self._lag(group, ends) for group in known}
+
+    def _lag(self, group: str, ends: Ends) -> int:
+        """The lag of a group; computed only if its offsets, or those of its topic, are others than before."""
+        committed, at = self._committed[group], ends[self._of_groups[group]]
+        known = self._lags.get(group)
+        if known is None or known[0] is not committed or known[1] is not at:
+            known = self._lags[group] = committed, at, groups.lag(committed, *at)
+        return known[2]
 
     def _ends(self) -> Ends:
         if self._read_at is not None and self._clock() - self._read_at < self._seldom_s:
+            began = time.monotonic()
             try:
                 found = self._with_first(self._asked.last_of(self._there))
             except ServiceError:
+                self._read_at = None
+                if time.monotonic() - began >= self._asked.timeout_s:
+                    raise  # it is an outage, and to ask more would take as long again
                 found = None  # perhaps a topic was deleted
             if found is not None:
                 return found
@@ -119,10 +138,9 @@ class Watched:
 
     def _moves(self, group: str, ends: Ends) -> bool:
         """Whether a group may have committed since it was asked last: it lacked something, or there is more now."""
-        first, last = ends[self._of_groups[group]]
         if not self._committed[group]:  # no stream of it has begun
             return False
-        return self._seen[group] != last or groups.lag(self._committed[group], first, last) > 0
+        return self._seen[group] != ends[self._of_groups[group]][1] or self._lag(group, ends) > 0
 
     def _ask(self, group: str, topic: str, last: Offsets) -> None:
         self._open.pop(group, None)

@@ -9,20 +9,17 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from avro_data_contracts.contracts.avro.nodes import Schema
 from avro_data_contracts.contracts.catalog import dead_letter
 from avro_data_contracts.contracts.catalog.contract import Contract
-from avro_data_contracts.contracts.errors import InvalidSchema
 from avro_data_contracts.contracts.quality.judge import Judge
-from avro_data_contracts.contracts.registry.client import NoGuidEndpoint, Registry
-from avro_data_contracts.contracts.registry.snapshot import Snapshot
+from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.streaming import messages
-from avro_data_contracts.streaming.decode import framing, programs
+from avro_data_contracts.streaming.decode import framing
+from avro_data_contracts.streaming.decode.breaks import Break, Breaks
 from avro_data_contracts.streaming.decode.framing import Headers, SchemaKey
-from avro_data_contracts.streaming.decode.programs import Line
+from avro_data_contracts.streaming.decode.named_schemas import Known, NamedSchemas, contract_of
 from avro_data_contracts.streaming.decode.reasons import Reason
-from avro_data_contracts.streaming.inspection import breaks, masks, plain, texts
-from avro_data_contracts.streaming.inspection.breaks import Break
+from avro_data_contracts.streaming.inspection import masks, plain, texts
 from avro_data_contracts.streaming.inspection.masks import Masks
 from avro_data_contracts.streaming.inspection.plain import MASK, Undecodable
 
@@ -92,15 +89,6 @@ class Seen:
         return made if self.rejected is None else {**made, "rejected": self.rejected}
 
 
-@dataclass(frozen=True)
-class _Known:
-    """A schema that messages were written with.  `fault`: why nothing can be read with it, as reason and message."""
-
-    schema: Schema | None
-    version: int = 0
-    fault: tuple[str, str] = ("", "")
-
-
 class Decoder:
     """Decodes the messages of one topic.
 
@@ -117,10 +105,10 @@ class Decoder:
         self._contracts = contracts
         self._reveal = reveal
         self._condition = condition
-        self._known: dict[tuple[SchemaKey, str], _Known] = {}
+        self._schemas = NamedSchemas(registry)
+        self._breaks = Breaks(self._schemas, contracts, reveal=reveal)
         self._readers: dict[tuple[SchemaKey, str], plain.Read] = {}
         self._raw: dict[tuple[SchemaKey, str], plain.Read] = {}
-        self._lines: dict[tuple[SchemaKey, str], list[Line]] = {}
         self._versions: dict[str, dict[SchemaKey, int]] = {}
         self._masks: dict[str, Masks] = {}
 
@@ -151,7 +139,7 @@ class Decoder:
             value=value,
             rejected=rejected,
             matches=matches,
-            broken=None if by_producer else self._broken(message.value(), headers, value, contract, rejected),
+            broken=None if by_producer else self._broken(message.value(), headers, value, rejected),
         )
 
     def _value(self, data: bytes | None, headers: Headers) -> tuple[Part, Contract | None]:
@@ -160,8 +148,8 @@ class Decoder:
         name, body = framing.parted(data, headers, framing.VALUE_HEADER)
         if name is None:
             return _unframed(data, headers, framing.VALUE_HEADER), None
-        known = self._schema(name, "value")
-        contract = self._contract_of(known.schema)
+        known = self._schemas.of(name)
+        contract = contract_of(self._contracts, known.schema)
         version = self._version(name, contract.value.name) if contract else 0
         return self._read(name, known, body, len(data), version, "value"), contract
 
@@ -172,13 +160,13 @@ class Decoder:
         name, body = framing.parted(data, headers, framing.KEY_HEADER)
         if name is None:
             return self._as_text(data) if keyed is None else _unframed(data, headers, framing.KEY_HEADER)
-        known = self._schema(name, "key")
+        known = self._schemas.of(name)
         if known.fault[0] == Reason.UNKNOWN_SCHEMA_ID and keyed is None:
             return self._as_text(data)
         version = self._version(name, keyed.key.name) if keyed and keyed.key else 0
         return self._read(name, known, body, len(data), version, "key")
 
-    def _read(self, name: SchemaKey, known: _Known, body: bytes, size: int, version: int, role: str) -> Part:
+    def _read(self, name: SchemaKey, known: Known, body: bytes, size: int, version: int, role: str) -> Part:
         facts = {"schema": name, "version": version, "size": size}
         if known.schema is None:
             return Part(None, reason=known.fault[0], message=known.fault[1], **facts)  # type: ignore[arg-type]
@@ -190,28 +178,11 @@ class Decoder:
             return Part(None, reason=Reason.DECODE_ERROR, message=str(error), **facts)  # type: ignore[arg-type]
 
     def _broken(
-        self,
-        data: bytes | None,
-        headers: Headers,
-        value: Part,
-        contract: Contract | None,
-        rejected: dict[str, Any] | None,
+        self, data: bytes | None, headers: Headers, value: Part, rejected: dict[str, Any] | None
     ) -> Break | None:
         """Where a value breaks.  The strict reader refuses more than what cannot be decoded here."""
         reasons = {value.reason, rejected["reason"] if rejected else ""}
-        if data is None or not reasons & {Reason.DECODE_ERROR, Reason.BAD_MAGIC, Reason.TOO_SHORT}:
-            return None
-        name, body = framing.parted(data, headers, framing.VALUE_HEADER)
-        if name is None:
-            is_framing = value.reason in (Reason.BAD_MAGIC, Reason.TOO_SHORT)
-            return breaks.of_framing(data, reveal=self._reveal) if is_framing else None
-        schema = self._schema(name, "value").schema
-        if schema is None:
-            return None
-        at = (name, contract.name if contract else "")
-        if at not in self._lines:
-            self._lines[at] = programs.lines(schema, contract.reader if contract else schema)
-        return breaks.of_body(data, len(data) - len(body), schema, self._lines[at], reveal=self._reveal)
+        return self._breaks.of(data, headers, reasons)
 
     def _masks_of(self, role: str) -> Masks | None:
         if self._reveal:
@@ -221,37 +192,11 @@ class Decoder:
             self._masks[role] = made(self._registry, self._contracts)
         return self._masks[role]
 
-    def _schema(self, name: SchemaKey, role: str) -> _Known:
-        if (name, role) not in self._known:
-            self._known[name, role] = self._looked_up(name)
-        return self._known[name, role]
-
-    def _looked_up(self, name: SchemaKey) -> _Known:
-        words = f"schema {'id' if isinstance(name, int) else 'GUID'} {name}"
-        try:
-            found = self._registry.by_id(name) if isinstance(name, int) else self._registry.by_guid(name)
-        except NoGuidEndpoint:
-            return _Known(None, fault=(Reason.NO_GUID_ENDPOINT, "the registry has no endpoint for GUIDs"))
-        if found is None:
-            return _Known(None, fault=(Reason.UNKNOWN_SCHEMA_ID, f"the registry has no {words}"))
-        try:
-            return _Known(Snapshot(self._registry).parse(found))
-        except InvalidSchema as error:
-            return _Known(
-                None, fault=(Reason.INCOMPATIBLE_SCHEMA, f"{words} is not a valid Avro schema: {error.what}")
-            )
-
     def _version(self, name: SchemaKey, subject: str) -> int:
         if name not in self._versions.get(subject, {}):
             found = self._registry.all_of(subject)
             self._versions[subject] = {key: one.version for one in found for key in (one.schema_id, one.guid) if key}
         return self._versions[subject].get(name, 0)
-
-    def _contract_of(self, schema: Schema | None) -> Contract | None:
-        """The contract of a record, by its full name; the only one of a topic has all of its records."""
-        fullname = schema.fullname if schema else ""
-        named = next((one for one in self._contracts if fullname in one.value.names), None)
-        return named or (self._contracts[0] if len(self._contracts) == 1 and schema else None)
 
     def _matches(self, data: bytes | None, headers: Headers, value: Part, contract: Contract | None) -> bool | None:
         if not self._condition:
@@ -262,7 +207,7 @@ class Decoder:
         name, body = framing.parted(data, headers, framing.VALUE_HEADER)
         assert name is not None
         at = (name, contract.name)
-        schema = self._schema(name, "value").schema
+        schema = self._schemas.of(name).schema
         assert schema is not None
         try:
             if at not in self._raw:

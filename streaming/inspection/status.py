@@ -6,11 +6,10 @@ For a server that does not answer the status has its error, and what only that s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import starmap
 from typing import Any
 
 from avro_data_contracts.contracts.catalog import queries
@@ -29,8 +28,12 @@ from avro_data_contracts.streaming.stores.store import Rows
 from avro_data_contracts.streaming.views import state
 
 _TIMEOUT_S = 5.0
-#: Which topics there are, and where they begin, may be told again for so long, seconds.
+#: Not a server: the checkpoints on this machine.
+_FILES = "files"
+#: Which topics and subjects there are, and where topics begin, may be told again for so long, seconds.
 _SELDOM_S = 10.0
+#: Subjects whose versions an observer of many groups asks for at once.
+_SUBJECTS_AT_ONCE = 20
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,10 @@ class Observer:
         settings: where the servers are.
         catalog: the contracts.
         only: name of the only contract to look at; None for all.
-        slowly_s: for how long what the registry and the stores said may be said again, seconds.
+        slowly_s: for how long what the registry, the stores and the checkpoints said may be said again, seconds.
         at_once: how many groups one look asks for their offsets; of the others it says those of an earlier look.  It
-            is for an observer that looks often: with `slowly_s` only.
+            is for an observer that looks often: with `slowly_s` only.  Of many subjects, such an observer asks only
+            for the versions of some at a time.
     """
 
     def __init__(
@@ -132,8 +136,15 @@ class Observer:
         self._contracts = [catalog.get(only)] if only else list(catalog.contracts.values())
         self._groups = Groups(settings, timeout_s=_TIMEOUT_S)
         self._counting = Counting(settings)
+        self._views = [_Views(settings, one) for one in self._contracts if one.views]
+        self._looked = [_Looked(one) for one in self._contracts]
+        self._specs = {kind: [spec for one in self._looked for spec in one.of_kind(kind)] for kind in STORES}
+        self._topic_status: dict[str, tuple[object, TopicStatus]] = {}
         self._slowly_s = slowly_s
-        self._said: dict[str, tuple[float, Mapping[Any, Any]]] = {}
+        self._at_once = at_once
+        self._subject_versions: dict[str, tuple[int, ...]] = {}
+        #: Server -> when it was asked, what it said, and why it did not answer.
+        self._said: dict[str, tuple[float, Mapping[Any, Any], str]] = {}
         topics = sorted({name for one in self._contracts for name in (one.topic, one.dead_letter_topic)})
         of_groups = {
             groups.name(contract, name): contract.topic
@@ -146,51 +157,80 @@ class Observer:
     def look(self) -> Status:
         """Return the current state.  It asks the servers in parallel, so those that are down cost one time-out."""
         ask: dict[str, Callable[[], Mapping[Any, Any]]] = {"kafka": self._topics, "registry": self._versions}
-        for kind in STORES:
-            if specs := self._sinks(kind):
+        for kind, specs in self._specs.items():
+            if specs:
                 ask[kind] = partial(self._counting.of, kind, specs)
+        if self._views:
+            ask[_FILES] = self._left_out
         began = time.monotonic()
-        known = {name: said for name, (at, said) in self._said.items() if began - at < self._slowly_s}
+        known = {
+            name: (said, why) for name, (at, said, why) in self._said.items() if began - at < self._said_for_s(name)
+        }
         asked = {name: one for name, one in ask.items() if name not in known}
         if len(asked) == 1:  # a look that follows another soon
             heard = {name: _tried(one) for name, one in asked.items()}
         else:
             with ThreadPoolExecutor(len(asked)) as pool:
                 heard = dict(zip(asked, pool.map(_tried, asked.values()), strict=True))
-        self._said |= {name: (began, said) for name, (said, why) in heard.items() if name != "kafka" and not why}
-        answers = {name: heard.get(name) or (known[name], "") for name in ask}
-        servers = tuple(Server(name, self._address(name), why) for name, (_, why) in answers.items())
-        found = {name: known for name, (known, _) in answers.items()}
-        return Status(servers, tuple(self._of(contract, found) for contract in self._contracts))
+        self._said |= {name: (began, *said) for name, said in heard.items() if name != "kafka"}
+        answers = {name: heard.get(name) or known[name] for name in ask}
+        servers = tuple(
+            Server(name, self._address(name), why) for name, (_, why) in answers.items() if name != _FILES
+        )
+        found = {name: said for name, (said, _) in answers.items()}
+        return Status(servers, tuple(one.status(found) for one in self._looked))
 
-    def _of(self, contract: Contract, found: Mapping[str, Mapping[Any, Any]]) -> ContractStatus:
-        left_out = {}
-        if contract.views:
-            folder = self._settings.checkpoint_dir / contract.name
-            left_out = {name: state.left_out(folder, name) for name, _ in queries.of(contract)}
-        return _of(contract, found, left_out)
+    def _left_out(self) -> dict[str, tuple[int, int]]:
+        """Return the group of a view -> events that it left out: late ones, and those without a time."""
+        return {group: counts for one in self._views for group, counts in one.left_out()}
 
     def close(self) -> None:
         """Close the connections to Kafka."""
         self._groups.close()
 
-    def _sinks(self, kind: str) -> list[SinkSpec]:
-        return [sink for contract in self._contracts for _, sink in queries.of(contract) if sink.kind == kind]
+    def _said_for_s(self, server: str) -> float:
+        is_soon = server == "registry" or self._said[server][2]
+        return min(self._slowly_s, _SELDOM_S) if is_soon else self._slowly_s
 
     def _versions(self) -> dict[str, tuple[int, ...]]:
-        """Return subject -> versions."""
+        """Return subject -> versions.  Raises ServiceError."""
         registry = Registry.from_settings(self._settings)
-        subjects = {subject.name for contract in self._contracts for subject in contract.subjects}
-        return {name: tuple(registry.versions(name)) for name in sorted(subjects)}
+        subjects = sorted({subject.name for contract in self._contracts for subject in contract.subjects})
+        if self._at_once is None or len(subjects) <= _SUBJECTS_AT_ONCE:
+            return {name: tuple(registry.versions(name)) for name in subjects}
+        return self._some_versions(registry, subjects)
+
+    def _some_versions(self, registry: Registry, subjects: list[str]) -> dict[str, tuple[int, ...]]:
+        """Ask which subjects there are, and for the versions of new ones, and of those that were asked first."""
+        there = set(registry.subjects())
+        known = self._subject_versions
+        for name in subjects:
+            if name not in there:
+                known[name] = ()
+        new = [name for name in subjects if name in there and not known.get(name)]
+        # Those that were asked last are at the end.
+        oldest = [name for name in known if known[name]][: max(0, _SUBJECTS_AT_ONCE - len(new))]
+        for name in (*new, *oldest):
+            versions = tuple(registry.versions(name))
+            known.pop(name, None)
+            known[name] = versions
+        return dict(known)
 
     def _topics(self) -> dict[str, TopicStatus | int]:
         """Return topic -> status, and group -> lag."""
         ends, lags = self._watched.look()
-        found: dict[str, TopicStatus | int] = {
-            f"topic {topic}": TopicStatus(topic, len(last), sum(last.values()) - sum(first.values()))
-            for topic, (first, last) in ends.items()
-        }
-        return found | {f"group {group}": lag for group, lag in lags.items()}
+        found: dict[str, TopicStatus | int] = {f"topic {topic}": self._topic(topic, at) for topic, at in ends.items()}
+        found.update((f"group {group}", lag) for group, lag in lags.items())
+        return found
+
+    def _topic(self, name: str, at: tuple[groups.Offsets, groups.Offsets]) -> TopicStatus:
+        """The status of a topic: the same object while its offsets are (see `Watched.look`)."""
+        known = self._topic_status.get(name)
+        if known is None or known[0] is not at:
+            first, last = at
+            known = at, TopicStatus(name, len(last), sum(last.values()) - sum(first.values()))
+            self._topic_status[name] = known
+        return known[1]
 
     def _address(self, server: str) -> str:
         if server in STORES:
@@ -209,25 +249,60 @@ def _tried(ask: Callable[[], Mapping[Any, Any]]) -> tuple[Mapping[Any, Any], str
         return {}, error.what
 
 
-def _of(
-    contract: Contract, found: Mapping[str, Mapping[Any, Any]], left_out: Mapping[str, tuple[int, int] | None]
-) -> ContractStatus:
-    kafka = found["kafka"]
+class _Looked:
+    """One contract that is looked at again and again: its status is made anew only if something has changed."""
 
-    def topic(name: str) -> TopicStatus:
-        found: TopicStatus = kafka.get(f"topic {name}", TopicStatus(name, None, None))
-        return found
+    def __init__(self, contract: Contract) -> None:
+        self._name = contract.name
+        self._topics = (contract.topic, contract.dead_letter_topic)
+        self._subjects = [one.name for one in contract.subjects]
+        self._queries = [(name, spec, groups.name(contract, name)) for name, spec in queries.of(contract)]
+        self._last: tuple[object, ContractStatus] | None = None
 
-    def sink(name: str, one: SinkSpec) -> SinkStatus:
-        group = groups.name(contract, name)
-        rows = found[one.kind].get(one.qualified)
-        late, timeless = left_out.get(name) or (None, None)
-        return SinkStatus(name, one.qualified, group, kafka.get(f"group {group}"), rows, late, timeless)
+    def of_kind(self, kind: str) -> Iterator[SinkSpec]:
+        """The tables in one kind of store."""
+        return (spec for _, spec, _ in self._queries if spec.kind == kind)
 
-    return ContractStatus(
-        contract.name,
-        topic(contract.topic),
-        tuple(SubjectStatus(one.name, found["registry"].get(one.name)) for one in contract.subjects),
-        tuple(starmap(sink, queries.of(contract))),
-        topic(contract.dead_letter_topic),
-    )
+    def status(self, found: Mapping[str, Mapping[Any, Any]]) -> ContractStatus:
+        """Return the status.  `found`: server -> what it said."""
+        kafka, registry, files = found["kafka"], found["registry"], found.get(_FILES, {})
+        topics = tuple(kafka.get(f"topic {name}") for name in self._topics)
+        versions = tuple(registry.get(name) for name in self._subjects)
+        sinks = tuple(
+            (kafka.get(f"group {group}"), found[spec.kind].get(spec.qualified), files.get(group))
+            for _, spec, group in self._queries
+        )
+        seen = topics, versions, sinks
+        if self._last is None or self._last[0] != seen:
+            self._last = seen, self._of(*seen)
+        return self._last[1]
+
+    def _of(
+        self,
+        topics: tuple[TopicStatus | None, ...],
+        versions: tuple[tuple[int, ...] | None, ...],
+        sinks: tuple[tuple[int | None, Rows | None, tuple[int, int] | None], ...],
+    ) -> ContractStatus:
+        topic, dead_letters = (
+            one or TopicStatus(name, None, None) for name, one in zip(self._topics, topics, strict=True)
+        )
+        subjects = tuple(map(SubjectStatus, self._subjects, versions))
+        told = []
+        for (name, spec, group), (lag, rows, left_out) in zip(self._queries, sinks, strict=True):
+            late, timeless = left_out or (None, None)
+            told.append(SinkStatus(name, spec.qualified, group, lag, rows, late, timeless))
+        return ContractStatus(self._name, topic, subjects, tuple(told), dead_letters)
+
+
+class _Views:
+    """The views of a contract, whose checkpoints on this machine say what they left out."""
+
+    def __init__(self, settings: Settings, contract: Contract) -> None:
+        self._folder = settings.checkpoint_dir / contract.name
+        self._queries = {name: groups.name(contract, name) for name, _ in queries.of(contract)}
+
+    def left_out(self) -> Iterator[tuple[str, tuple[int, int]]]:
+        """Yield group and counts of the aggregations that have some."""
+        for name, group in self._queries.items():
+            if (counts := state.left_out(self._folder, name)) is not None:
+                yield group, counts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 
 from rich.console import Console, Group
@@ -17,7 +17,8 @@ from avro_data_contracts.streaming.inspection.status import ContractStatus, Stat
 from avro_data_contracts.streaming.stores.store import Rows
 
 JSON_VERSION = 1
-_UNKNOWN = "-"
+# What stands where no number is: its server does not answer, or it does, and there is none.
+_UNKNOWN, _NO_TOPIC, _NO_STREAM, _NO_TABLE = "unknown", "no topic", "no stream yet", "no table yet"
 _EVERY_S = 2.0
 _LOG_WIDTH = 160
 
@@ -60,26 +61,28 @@ def _picture(found: Status) -> Group:
     for server in found.servers:
         state = f"[red]does not answer[/]: {escape(server.why)}" if server.why else "[green]answers[/]"
         servers.add_row(server.name, escape(server.address), state)
-    return Group(servers, _topics(found.contracts), _stores(found.contracts))
+    silent = frozenset(server.name for server in found.servers if server.why)
+    return Group(servers, _topics(found.contracts, silent), _stores(found.contracts, silent))
 
 
-def _topics(contracts: tuple[ContractStatus, ...]) -> Table:
+def _topics(contracts: tuple[ContractStatus, ...], silent: Collection[str]) -> Table:
     table = Table("contract", "topic", title="Topics and versions", title_justify="left")
     for name in ("partitions", "records", "dead letters"):
         table.add_column(name, justify="right")
     table.add_column("subject")
     table.add_column("versions")
+    none = _UNKNOWN if "kafka" in silent else _NO_TOPIC
     for one in contracts:
         dead = one.dead_letters.records
-        cells = [one.name, one.topic.name, _number(one.topic.partitions), _number(one.topic.records)]
-        cells.append(f"[yellow]{dead:,}[/]" if dead else _number(dead))
+        cells = [one.name, one.topic.name, _number(one.topic.partitions, none), _number(one.topic.records, none)]
+        cells.append(f"[yellow]{dead:,}[/]" if dead else _number(dead, none))
         for subject in one.subjects:
             table.add_row(*cells, subject.name, _versions(subject.versions))
             cells = [""] * len(cells)
     return table
 
 
-def _stores(contracts: tuple[ContractStatus, ...]) -> Table:
+def _stores(contracts: tuple[ContractStatus, ...], silent: Collection[str]) -> Table:
     table = Table("contract", "store", "table", title="Stores", title_justify="left")
     table.add_column("rows", justify="right")
     table.add_column("lag", justify="right")
@@ -90,9 +93,12 @@ def _stores(contracts: tuple[ContractStatus, ...]) -> Table:
     for one in contracts:
         name = one.name
         for sink in one.sinks:
-            lag = f"[yellow]{sink.lag:,}[/]" if sink.lag else _number(sink.lag)
+            none = _UNKNOWN if "kafka" in silent else _NO_STREAM
+            lag = f"[yellow]{sink.lag:,}[/]" if sink.lag else _number(sink.lag, none)
             left_out = [_left_out(one) for one in (sink.late, sink.timeless)] if groups else []
-            table.add_row(name, sink.sink, sink.table, _rows(sink.rows), lag, *left_out, sink.group)
+            # The query of a view has the name of the view in front.
+            rows = _rows(sink.rows, _UNKNOWN if sink.sink.rpartition(".")[2] in silent else _NO_TABLE)
+            table.add_row(name, sink.sink, sink.table, rows, lag, *left_out, sink.group)
             name = ""
     return table
 
@@ -102,12 +108,12 @@ def _left_out(events: int | None) -> str:
     return "" if events is None else f"[yellow]{events:,}[/]" if events else "0"
 
 
-def _number(value: int | None) -> str:
-    return _UNKNOWN if value is None else f"{value:,}"
+def _number(value: int | None, none: str) -> str:
+    return none if value is None else f"{value:,}"
 
 
-def _rows(rows: Rows | None) -> str:
-    return _UNKNOWN if rows is None else f"{'' if rows.exact else '~'}{rows.number:,}"
+def _rows(rows: Rows | None, none: str) -> str:
+    return none if rows is None else f"{'' if rows.exact else '~'}{rows.number:,}"
 
 
 def _versions(versions: tuple[int, ...] | None) -> str:

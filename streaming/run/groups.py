@@ -23,6 +23,8 @@ Offsets = Mapping[int, int]
 # A client must have a group even when it commits nothing.
 _LOOKS_ONLY = "contracts-lag"
 _ANSWER_EVERY_S = 0.05
+# Partitions of one question: librdkafka's time for it grows with the square of their number.
+_ASKED_AT_ONCE = 150
 
 
 def name(contract: Contract, sink: str) -> str:
@@ -59,6 +61,11 @@ class Groups:
         # Group -> the answers to its commits: why one failed, or None, and its offsets.
         self._answers: dict[str, list[tuple[KafkaError | None, dict[int, int]]]] = {}
         self._lock = threading.Lock()
+
+    @property
+    def timeout_s(self) -> float:
+        """How long a question waits for its answer, seconds."""
+        return self._timeout_s
 
     def ends(self, topic: str) -> tuple[dict[int, int], dict[int, int]]:
         """Return partition -> its first offset, and partition -> the offset after its last committed record."""
@@ -105,10 +112,11 @@ class Groups:
         """Return topic -> partition -> its first or last offset: to Kafka, the two are times like any other."""
         asked = [TopicPartition(name, one, place) for name, partitions in topics.items() for one in partitions]
         found: dict[str, dict[int, int]] = {name: {} for name in topics}
-        for one in client.offsets_for_times(asked, timeout=self._timeout_s) if asked else ():
-            if one.error is not None:
-                raise KafkaException(one.error)
-            found[one.topic][one.partition] = one.offset
+        for begin in range(0, len(asked), _ASKED_AT_ONCE):
+            for one in client.offsets_for_times(asked[begin : begin + _ASKED_AT_ONCE], timeout=self._timeout_s):
+                if one.error is not None:
+                    raise KafkaException(one.error)
+                found[one.topic][one.partition] = one.offset
         return found
 
     def committed(self, group: str, topic: str, partitions: Iterable[int] | None = None) -> dict[int, int]:

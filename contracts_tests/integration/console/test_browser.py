@@ -293,7 +293,7 @@ def test_without_scripts_everything_but_live_figures_works(browser: Browser, con
         page.goto(f"{console.url}/try.html?contract=orders")
         page.get_by_label("The schema of orders").fill(record(ID))
         page.get_by_role("button", name="Check it").click()
-        expect(page.get_by_text("refused:")).to_be_visible()
+        expect(page.get_by_text("Not safe: contracts check refuses it")).to_be_visible()
         expect(page.get_by_text("mailer (mail-team): breaks")).to_be_visible()
         page.goto(f"{console.url}/versions/orders.html")
         page.get_by_role("button", name="Compare").click()
@@ -340,12 +340,12 @@ def test_what_adding_a_field_would_do(browser: Browser, console: RunningConsole)
         page = context.new_page()
         sign_in(page, console)
         page.get_by_role("link", name="orders", exact=True).click()
-        page.get_by_role("link", name="try a change").click()
+        page.get_by_role("link", name="what a change would do").click()
         field = page.get_by_label("The schema of orders")
         schema = json.loads(field.input_value())
         for added, told in (
-            ({"name": "city", "type": "string"}, "refused: 1 error"),
-            ({"name": "city", "type": ["null", "string"], "default": None}, "fine: "),
+            ({"name": "city", "type": "string"}, "Not safe: contracts check refuses it (1 error)."),
+            ({"name": "city", "type": ["null", "string"], "default": None}, "Safe: "),
         ):
             field.fill(json.dumps({**schema, "fields": [*schema["fields"], added]}))
             page.get_by_role("button", name="Check it").click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -20,8 +21,8 @@ MANY, AT_ONCE = 12, 3
 class Recorded(Groups):
     """Asks Kafka, and keeps what it asked and which clients are open."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, timeout_s=10)
+    def __init__(self, settings: Settings, timeout_s: float = 10) -> None:
+        super().__init__(settings, timeout_s=timeout_s)
         self.asked: list[str] = []
 
     def partitions_of(self, topics: Iterable[str]) -> dict[str, list[int]]:
@@ -184,6 +185,23 @@ def test_outage_is_told(settings_of_stack: Settings) -> None:
     try:
         with pytest.raises(ServiceError):
             Watched(asked, ["a"], {"a.store": "a"}, seldom_s=10.0).look()
+    finally:
+        asked.close()
+
+
+def test_outage_costs_one_time_out_also_after_an_answer(settings_of_stack: Settings) -> None:
+    nowhere = settings_of_stack.model_copy(update={"kafka_bootstrap_servers": "127.0.0.1:9"})
+    asked = Recorded(nowhere, timeout_s=0.5)
+    try:
+        found = Watched(asked, ["a"], {}, seldom_s=1_000.0)
+        # As after a look.
+        found._there, found._read_at = {"a": [0]}, time.monotonic()
+        with pytest.raises(ServiceError):
+            found.look()
+        assert asked.questions() == ["last"]
+        with pytest.raises(ServiceError):
+            found.look()
+        assert asked.questions() == ["partitions"], "once it is back, it is asked which topics there are"
     finally:
         asked.close()
 

@@ -400,11 +400,11 @@ def test_schema_that_somebody_thinks_of_gets_its_verdict(viewer: Visitor, made: 
     before = (made[0] / "orders" / "value.avsc").read_text()
     price = {"name": "price", "type": "long"}
     refused = tried(viewer, record(ID, EMAIL, COUNTRY, price)).text
-    assert "refused: 1 error" in refused
+    assert "Not safe: contracts check refuses it (1 error)." in refused
     assert "READER_FIELD_MISSING_DEFAULT_VALUE" in refused
     assert "Deploy: producers first" in refused
     good = tried(viewer, record(ID, EMAIL, COUNTRY, {**price, "type": ["null", "long"], "default": None})).text
-    assert "fine: no findings" in good
+    assert "Safe: contracts check finds nothing against it." in good
     assert 'ADD COLUMN IF NOT EXISTS "price" bigint' in good
     assert "Lint" in good, "the new field has no doc"
     assert "mailer (mail-team): breaks" in tried(viewer, record(ID, COUNTRY)).text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from avro_data_contracts.console.live import Figures
+from avro_data_contracts.console.pages import figures as pages
 from avro_data_contracts.console.pages.series import APART_S, KEPT_S, Point, Rate, Series, rates
 from avro_data_contracts.console.records import Filters
 from avro_data_contracts.contracts.catalog.contract import Contract
@@ -19,7 +22,9 @@ from avro_data_contracts.contracts.quality.effort import is_quick
 from avro_data_contracts.streaming.inspection import guesses
 from avro_data_contracts.streaming.inspection.masks import Masks
 from avro_data_contracts.streaming.inspection.newest import Wanted
+from avro_data_contracts.streaming.inspection.status import ContractStatus, SinkStatus, TopicStatus
 from avro_data_contracts.streaming.inspection.tail import Tailed
+from avro_data_contracts.streaming.stores.store import Rows
 from contracts_tests.fixtures.catalogued import shop
 from contracts_tests.fixtures.console import running
 from contracts_tests.fixtures.contract_files import load
@@ -55,15 +60,40 @@ def test_an_hour_is_kept_and_no_rate_is_negative(
         ([9_000, 9_000, 9_000], 10, "about 2 h behind"),
         ([600, 550, 500], 0, "about 50 s behind"),
         ([50, 100, 150], 100, "nothing was written for 10 s"),
-        ([5, None, 5], 0, ""),
-        ([5], 0, ""),  # not known yet
+        ([5, None, 5], 0, None),
+        ([None, None, 5], 0, None),
+        ([5, None, 0], 0, ""),
+        ([0, 0, None], 0, None),
+        ([None, None, None], 0, None),
+        ([5], 0, None),  # not known yet
+        ([0], 0, ""),
     ],
 )
-def test_late_is_what_needs_longer_than_it_takes_to_see(lags: list[int | None], came: int, expected: str) -> None:
+def test_late_is_what_needs_longer_than_it_takes_to_see(
+    lags: list[int | None], came: int, expected: str | None
+) -> None:
     series = Series()
     for number, lag in enumerate(lags):
         series.add(Point(1_000.0 + 5 * number, 10_000 + came * number * 5 // 10, lag, 0))
     assert series.late() == expected
+
+
+def test_late_is_unknown_while_the_records_of_the_topic_are() -> None:
+    series = Series()
+    for number in range(3):
+        series.add(Point(1_000.0 + 5 * number, None, 7, 0))
+    assert series.late() is None
+
+
+@given(st.lists(_numbers, min_size=1, max_size=8), st.booleans())
+def test_unknown_lag_never_looks_fine(lags: list[int | None], no_records: bool) -> None:
+    series = Series()
+    for number, lag in enumerate(lags):
+        series.add(Point(1_000.0 + 2 * number, None if no_records else 10, lag, 0))
+    if lags[-1] is None:
+        assert series.late() is None
+    if series.late() == "":
+        assert lags[-1] is not None
 
 
 @pytest.mark.parametrize(
@@ -248,10 +278,89 @@ def test_server_that_is_down_is_named_on_each_page(tmp_path: Path, monkeypatch: 
         assert found["state"] == "partly"
         down = {one["name"] for one in found["servers"] if one["why"]}
         assert down == {"kafka", "registry", "postgres"}
-        assert found["contracts"]["orders"]["lag"] is None
+        assert found["contracts"]["orders"] == dict.fromkeys(("records", "lag", "dead", "late", "in", "out"))
+        told = "kafka, postgres, registry do not answer: what only they know is unknown."
+        assert (found["told"], found["late"]) == (
+            told,
+            "Unknown: the lag of no contract is known yet; the table below says more.",
+        )
         page = viewer.get("/live.html").text
         assert page.count("does not answer") == 3
-        assert viewer.get("/contracts/orders.html").status_code == 200
+        assert re.findall(r'data-figure="(?:in|out|lag|records|late)">([^<]*)<', page) == ["unknown"] * 5
+        for address in ("/index.html", "/contracts/orders.html"):
+            page = viewer.get(address).text
+            shown = re.findall(r'data-figure="[a-z]+">([^<]*)<', page)
+            assert set(shown) == {"unknown"}, address
+            assert told in page
+        assert "rows unknown: postgres does not answer, lag unknown: kafka does not answer" in page
+
+
+def sink(lag: int | None, rows: Rows | None = None, kind: str = "postgres") -> SinkStatus:
+    return SinkStatus(kind, f"public.{kind}", "group", lag, rows)
+
+
+@pytest.mark.parametrize(
+    ("lags", "silent", "expected"),
+    [
+        ([3, 5], (), 5),
+        ([0, 0], (), 0),
+        ([0, None], (), pages.NO_STREAM),
+        ([0, None], ("kafka",), None),
+        ([0, 0], ("postgres",), 0),
+        ([], (), pages.NO_STORES),
+        ([], ("kafka",), pages.NO_STORES),
+    ],
+)
+def test_lag_is_that_of_all_stores_or_not_known(
+    lags: list[int | None], silent: tuple[str, ...], expected: int | str | None
+) -> None:
+    assert pages.lag([sink(one) for one in lags], silent) == expected
+
+
+def test_topic_that_is_not_there_and_one_that_is_unknown_differ() -> None:
+    gone = TopicStatus("orders", None, None)
+    assert (pages.records(gone, ()), pages.records(gone, ("kafka",))) == (pages.NO_TOPIC, None)
+    assert pages.records(TopicStatus("orders", 3, 0), ()) == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "silent", "expected"),
+    [
+        (sink(0, Rows(1, exact=True)), (), "1 row, lag 0"),
+        (sink(1_200, Rows(7_000, exact=False)), (), "about 7,000 rows, lag 1,200"),
+        (sink(None), (), "no table yet, no stream yet"),
+        (sink(None), ("kafka",), "no table yet, lag unknown: kafka does not answer"),
+        (sink(0, kind="view.postgres"), ("postgres",), "rows unknown: postgres does not answer, lag 0"),
+    ],
+)
+def test_row_of_a_store_says_what_is_unknown_and_why(one: SinkStatus, silent: tuple[str, ...], expected: str) -> None:
+    topic = TopicStatus("orders", 1, 1)
+    rows = pages.stores(ContractStatus("orders", topic, (), (one,), topic), silent)
+    assert rows == {f"PostgreSQL {one.table}": (one.sink, expected)}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({}, "Nothing is late."),
+        ({"a": "", "b": ""}, "Nothing is late."),
+        ({"a": None, "b": None}, "Unknown: the lag of no contract is known yet; the table below says more."),
+        ({"a": "", "b": None, "c": None}, "Nothing is known to be late. Of 2 of 3 contracts it is unknown."),
+        ({"a": "5 s", "b": ""}, "1 of 2 contracts is late."),
+        ({"a": "5 s", "b": "6 s", "c": None}, "2 of 3 contracts are late. Of 1 of 3 contracts it is unknown."),
+    ],
+)
+def test_sentence_says_what_is_late_and_what_is_unknown(told: dict[str, str | None], expected: str) -> None:
+    assert pages.late(told) == expected
+
+
+def test_figures_that_were_not_read_yet_are_no_numbers() -> None:
+    names = ("records", "lag", "dead", "late", "in", "out")
+    assert {Figures().shown("orders", one) for one in names} == {pages.NOT_YET}
+    assert {Figures(at=1.0).shown("orders", one) for one in names} == {pages.UNKNOWN}
+    read = Figures(at=1.0, told={"orders": pages.Figures(5, 0, pages.NO_TOPIC, "", None, 0.0)})
+    assert [read.shown("orders", one) for one in names] == [5, 0, "no topic", "no", "unknown", 0.0]
+    assert Figures().late == "Not read yet."
 
 
 def test_topic_of_a_contract_is_looked_up_by_its_name() -> None:

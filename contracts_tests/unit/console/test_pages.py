@@ -96,10 +96,12 @@ def test_value_that_is_no_record_has_a_page() -> None:
 ENTRIES = [
     {"name": "users", "slug": "users", "topic": "users_created", "owner": "Data Platform", "text": "People.",
      "tags": ["PII"], "fields": [
-         {"path": "email", "anchor": "a", "doc": "Where to write.", "tags": ["PII"], "readers": ["mailer"]},
-         {"path": "id", "anchor": "b", "doc": "", "tags": [], "readers": []}]},
+         {"path": "email", "anchor": "a", "doc": "Where to write.", "tags": ["PII"], "stored": ["Cassandra email"],
+          "readers": ["mailer"]},
+         {"path": "id", "anchor": "b", "doc": "", "tags": [], "stored": [], "readers": []}]},
     {"name": "orders", "slug": "orders", "topic": "orders", "owner": "shop", "text": "What people buy.", "tags": [],
-     "fields": [{"path": "items[].price", "anchor": "c", "doc": "Price of one.", "tags": [], "readers": []}]},
+     "fields": [
+         {"path": "items[].price", "anchor": "c", "doc": "Price of one.", "tags": [], "stored": [], "readers": []}]},
 ]  # fmt: skip
 
 

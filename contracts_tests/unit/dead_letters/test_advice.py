@@ -40,6 +40,14 @@ def test_advice_is_that_of_the_page(code: str) -> None:
     assert advice.of(CODES[code]) == documented()[code]
 
 
+@pytest.mark.parametrize("code", ["INVALID_RECORD", "MISSING_EMAIL", "RULE:email_form", "SOMETHING_ELSE"])
+def test_every_letter_of_a_producer_has_advice(code: str) -> None:
+    means, fix = advice.of_source(code)
+    assert means == (advice.of(code)[0] if code.startswith("RULE:") else means)
+    assert means
+    assert fix.startswith("correct it at the source, and send it again")
+
+
 def test_code_of_another_program_has_no_advice() -> None:
     assert advice.of("SOMETHING_ELSE") == ("", "")
     assert advice.of("") == ("", "")

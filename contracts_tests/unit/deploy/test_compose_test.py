@@ -17,11 +17,14 @@ from typing import Any
 import pytest
 import yaml
 
+from avro_data_contracts.contracts import settings
 from avro_data_contracts.stack.errors import ServerError, UsageError
 from avro_data_contracts.stack.jars.pins import image_versions
-from contracts_tests.compose import contexts, engine, images, look
+from contracts_tests.compose import contexts, engine, images, look, showing
 from contracts_tests.compose.project import WITHOUT
 from contracts_tests.compose.report import Report
+from contracts_tests.fixtures.catalogued import shop
+from contracts_tests.fixtures.console import RunningConsole, running
 from contracts_tests.fixtures.quiet_server import QuietServer
 
 KEYS = {"mem_limit": "1g", "read_only": True}
@@ -38,6 +41,52 @@ def host(**changed: Any) -> dict[str, Any]:
         "PortBindings": {"9092/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9092"}]},
         **changed,
     }
+
+
+@pytest.fixture(scope="module")
+def visited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningConsole]:
+    """A console whose servers are down."""
+    folder = tmp_path_factory.mktemp("console")
+    schemas, _ = shop(folder)
+    nowhere = {"kafka_bootstrap_servers": "127.0.0.1:1", "schema_registry_url": "http://127.0.0.1:1"}
+    configured = settings.load(contracts_dir=schemas, postgres_dsn="postgresql://127.0.0.1:1/none", **nowhere)
+    with running(schemas, folder / "secret", looks=True, configured=configured) as console:
+        yield console
+
+
+def test_console_that_lets_people_in_has_one_fault_without_servers(visited: RunningConsole):
+    found = showing.faults(visited.url, visited.accounts.passwords, ["orders"], sees_within_s=20)
+    assert [one.partition(": ")[0] for one in found] == ["it does not see the servers (partly)"] * 2
+    assert "kafka" in found[0]
+
+
+def test_console_with_other_passwords_or_contracts_is_a_fault(visited: RunningConsole):
+    known = visited.accounts.passwords
+    wrong = {"viewer": "another", "operator": known["operator"]}
+    found = showing.faults(visited.url, wrong, ["orders", "nothing"], sees_within_s=0)
+    assert found[:2] == ["viewer cannot sign in: 403", "the list has no nothing"]
+    assert len(found) == 3
+
+
+def test_console_that_everybody_may_see_is_a_fault():
+    class Open(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_POST = do_GET  # noqa: N815 - its name is that of the request
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with QuietServer(("127.0.0.1", 0), Open) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        found = showing._outside(f"http://127.0.0.1:{server.server_address[1]}", {"viewer": "password"})
+        server.shutdown()
+    assert [one.partition(" answers ")[0] for one in found] == [
+        "its login page", "/index.html", "/live.json", "it", "it",
+    ]  # fmt: skip
 
 
 def test_container_in_order_has_no_faults():

@@ -20,7 +20,7 @@ from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.sources.documents import written
 from avro_data_contracts.producers import dead_letter as producers_letter
 from avro_data_contracts.producers.rejection import RejectedRecord
-from avro_data_contracts.streaming.dead_letters import letters, report
+from avro_data_contracts.streaming.dead_letters import broken, letters, report
 from avro_data_contracts.streaming.inspection import tail, texts
 from avro_data_contracts.streaming.inspection.seen import Decoder, Seen
 from contracts_tests.fixtures.contract_files import load, record
@@ -51,12 +51,12 @@ def refused(
     return message(made.value, made.headers, key, offset)
 
 
-def by_stream(value: bytes | None, *more: tuple[str, bytes]) -> Message:
+def by_stream(value: bytes | None, *more: tuple[str, bytes], offset: int = 3) -> Message:
     told = dict.fromkeys(dead_letter.ADDED, b"1") | {
         dead_letter.TOPIC: b"penguins", dead_letter.REASON: b"DECODE_ERROR", dead_letter.MESSAGE: b"it does not fit",
     }  # fmt: skip
     own = [(dead_letter.SOURCE_POSITION, b"of the record's own"), (dead_letter.SOURCE_FIELD, b"own")]
-    return message(value, [*own, *((name, told[name]) for name in dead_letter.ADDED), *more])
+    return message(value, [*own, *((name, told[name]) for name in dead_letter.ADDED), *more], offset=offset)
 
 
 def seen(one: Message, contract: Contract, *, reveal: bool = True, where: str = "") -> Seen:
@@ -152,13 +152,57 @@ def test_dlq_show_has_the_place_in_the_source_and_the_field(
 ) -> None:
     letter = letters.letter_of(refused({"weight": "much"}), "penguins")
     assert letter is not None
-    report.letters(contract, [letter], {}, left=0, as_json=True)
+    report.letters(contract, [letter], {}, {}, left=0, as_json=True)
     [shown] = json.loads(capsys.readouterr().out)["letters"]
     assert (shown["source"], shown["field"], shown["place"]) == (PLACE, "weight", "penguins.dlq-0-3")
-    report.letters(contract, [letter], {}, left=0, as_json=False)
+    report.letters(contract, [letter], {}, {}, left=0, as_json=False)
     lines = capsys.readouterr().out.splitlines()
     assert f"  source: {PLACE}" in lines
     assert "  field: weight" in lines
+
+
+def shown_places(
+    contract: Contract, capsys: pytest.CaptureFixture[str], *found: Message, reveal: bool = False
+) -> tuple[list[dict[str, Any]], str]:
+    """What `dlq show` prints of these letters, as JSON and as text, while the registry does not answer."""
+    read = [(letters.letter_of(one, "penguins"), one) for one in found]
+    known = [(letter, one) for letter, one in read if letter is not None]
+    places = broken.places(NOWHERE, [contract], known, reveal=reveal)
+    told = [letter for letter, _ in known]
+    report.letters(contract, told, {}, places, left=0, as_json=True)
+    documents: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["letters"]
+    report.letters(contract, told, {}, places, left=0, as_json=False)
+    return documents, capsys.readouterr().out
+
+
+def test_dlq_show_has_the_byte_where_a_value_breaks(contract: Contract, capsys: pytest.CaptureFixture[str]) -> None:
+    [one], text = shown_places(contract, capsys, by_stream(b"{json}"))
+    assert one["broken"] == {
+        "at": 0, "begin": 0, "field": None, "type": None, "why": "the first byte of a schema id is 0",
+    }  # fmt: skip
+    assert "  breaks: at byte 0 of 6, counted from 0\n" in text
+    [one], text = shown_places(contract, capsys, by_stream(b"{json}"), reveal=True)
+    assert one["broken"]["bytes"] == {"from": 0, "hex": b"{json}".hex()}
+    assert "    000000  [7b] 6a  73  6f  6e  7d " in text
+
+
+def test_dlq_show_says_that_the_byte_is_unknown_without_a_registry(
+    contract: Contract, capsys: pytest.CaptureFixture[str]
+) -> None:
+    framed = [by_stream(b"\0\0\0\0\7abc", offset=offset) for offset in (1, 2)]
+    documents, text = shown_places(contract, capsys, *framed, by_stream(b"\0"))
+    assert [one["broken"]["at"] for one in documents] == [None, None, 1]
+    assert "could not be looked at: the schema registry is needed, but" in documents[0]["broken"]["why"]
+    assert text.count("  breaks: the record could not be looked at: the schema registry is needed") == 2
+
+
+def test_dlq_show_has_no_byte_of_what_never_was_a_record_or_is_left_out(
+    contract: Contract, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_out = by_stream(None, (dead_letter.LEFT_OUT, b"2000000"))
+    documents, text = shown_places(contract, capsys, refused({"weight": 7}), left_out, by_stream(None))
+    assert [one["broken"] for one in documents] == [None, None, None]
+    assert "breaks" not in text.replace("breaks the rule", "")
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ import pytest
 
 from avro_data_contracts.contracts.avro import parsing
 from avro_data_contracts.contracts.avro.type_words import words
-from avro_data_contracts.streaming.decode import programs, walk
+from avro_data_contracts.streaming.decode import breaks, programs, walk
+from avro_data_contracts.streaming.decode.breaks import Break
 from avro_data_contracts.streaming.decode.walk import Broken
-from avro_data_contracts.streaming.inspection import breaks
-from avro_data_contracts.streaming.inspection.breaks import Break
 
 SCHEMA = {
     "type": "record",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from avro_data_contracts.contracts.avro.nodes import Schema
 from avro_data_contracts.contracts.avro.type_words import words
-from avro_data_contracts.streaming.decode import framing, walk
+from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.streaming.decode import framing, programs, walk
+from avro_data_contracts.streaming.decode.framing import Headers, SchemaKey
+from avro_data_contracts.streaming.decode.named_schemas import NamedSchemas, contract_of
 from avro_data_contracts.streaming.decode.programs import Line
+from avro_data_contracts.streaming.decode.reasons import Reason
 
 _A_ROW: Final = 16
 #: Rows of bytes before and after the one where the reader stopped.
@@ -46,7 +50,7 @@ class Break:
     """Where a value breaks.
 
     Attributes:
-        at: the byte at which the reader stopped, counted from 0; None: it was not looked for.
+        at: the byte at which the reader stopped, counted from 0; None: it could not be looked for.
         begin: the first byte of what it was reading.
         size: bytes of the value.
         field: path of the field; empty for the record itself, and for what comes before it.
@@ -65,6 +69,14 @@ class Break:
     fields: tuple[FieldRead, ...] = ()
     rows: tuple[Row, ...] = ()
 
+    @property
+    def told(self) -> str:
+        """The place in words, for a line of text; without what is wrong."""
+        if self.at is None:
+            return f"the record {self.words}"
+        field = f", in {self.field} ({self.type}), which begins at byte {self.begin:,}" if self.field else ""
+        return f"at byte {self.at:,} of {self.size:,}, counted from 0{field}"
+
     def document(self) -> dict[str, Any]:
         """The place as JSON."""
         found: dict[str, Any] = {
@@ -75,6 +87,48 @@ class Break:
             hexes = "".join(each for row in self.rows for each in row.bytes)
             found["bytes"] = {"from": self.rows[0].begin, "hex": hexes}
         return found
+
+
+class Breaks:
+    """Says where the values of a topic break.
+
+    Args:
+        contracts: those of the topic.
+        reveal: see `of_body`.
+    """
+
+    #: Only for these reasons of the stream is there such a place.
+    REASONS: Final = frozenset({Reason.DECODE_ERROR, Reason.BAD_MAGIC, Reason.TOO_SHORT})
+
+    def __init__(self, schemas: NamedSchemas, contracts: Sequence[Contract], *, reveal: bool) -> None:
+        self._schemas = schemas
+        self._contracts = contracts
+        self._reveal = reveal
+        self._lines: dict[SchemaKey, list[Line]] = {}
+
+    def of(self, data: bytes | None, headers: Headers, reasons: Collection[str]) -> Break | None:
+        """Return where a value breaks; None if it does not.
+
+        Args:
+            headers: the record's own.
+            reasons: why it was rejected, or cannot be decoded.
+
+        Raises:
+            ServiceError: the registry does not answer.
+        """
+        if data is None or not self.REASONS.intersection(reasons):
+            return None
+        name, body = framing.parted(data, headers, framing.VALUE_HEADER)
+        if name is None:
+            in_header = any(one == framing.VALUE_HEADER for one, _ in headers)
+            return None if in_header else of_framing(data, reveal=self._reveal)
+        known = self._schemas.of(name)
+        if (schema := known.schema) is None:
+            return Break(len(data), f"could not be looked at: {known.fault[1]}")
+        if name not in self._lines:
+            contract = contract_of(self._contracts, schema)
+            self._lines[name] = programs.lines(schema, contract.reader if contract else schema)
+        return of_body(data, len(data) - len(body), schema, self._lines[name], reveal=self._reveal)
 
 
 def of_body(value: bytes, start: int, schema: Schema, lines: Sequence[Line], *, reveal: bool) -> Break | None:
