@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from avro_data_contracts.stack.jars.java import java, pyspark_jars
 from avro_data_contracts.stack.site import Site
 
 _FRESH = "classes.jsa"  # name in the server's folder, until `keep` moves it to the cache
+_OLD_S = 24 * 3600
 _QUIET = "-Xlog:cds*=off"  # no messages about classes that cannot be archived or an archive that does not fit
 
 
@@ -134,11 +136,14 @@ def _whole(archive: Path) -> bool:
 
 
 def _adopt(kept: Path) -> None:
-    """Keep an archive that Spark has written since, and remove those that no longer fit."""
+    """Keep an archive that Spark has written since, and remove old ones that do not fit.
+
+    A young one may be that of another clone which links to this environment, or still be written.
+    """
     for written in kept.parent.glob(f"{kept.name}.*"):
         whole = _whole(written)
         if whole:
             os.replace(written, kept)
-    for other in kept.parent.glob("*.jsa"):
-        if other != kept:
+    for other in kept.parent.glob("*.jsa*"):
+        if not other.name.startswith(kept.name) and time.time() - other.stat().st_mtime > _OLD_S:
             other.unlink()

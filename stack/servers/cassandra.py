@@ -11,12 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from cassandra import ConsistencyLevel, DriverException
-from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
-from cassandra.policies import WhiteListRoundRobinPolicy
-from cassandra.query import SimpleStatement
+from typing import TYPE_CHECKING
 
 from avro_data_contracts.stack import ports
 from avro_data_contracts.stack.errors import ServerError
@@ -27,6 +22,10 @@ from avro_data_contracts.stack.security import roles
 from avro_data_contracts.stack.servers.server import Steps, base_environment
 from avro_data_contracts.stack.shape import MOST_CASSANDRA_NODES, Shape
 from avro_data_contracts.stack.site import Site
+
+# The driver takes a quarter of the time of a command that only reads files, such as `env`: whoever connects loads it.
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
 
 _ADMIN = "stack_admin"
 _PIPELINE = "pipeline"
@@ -215,6 +214,10 @@ server_encryption_options:
 
     @contextmanager
     def _session(self, username: str, password: str) -> Iterator[Session]:
+        from cassandra.auth import PlainTextAuthProvider
+        from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+        from cassandra.policies import WhiteListRoundRobinPolicy
+
         profile = ExecutionProfile(load_balancing_policy=WhiteListRoundRobinPolicy([self._host]), request_timeout=20)
         cluster = Cluster(
             [self._host],
@@ -233,6 +236,9 @@ server_encryption_options:
             cluster.shutdown()
 
     def _answers(self, username: str, password: str) -> bool:
+        from cassandra import DriverException
+        from cassandra.cluster import NoHostAvailable
+
         try:
             with self._session(username, password) as session:
                 return session.execute("SELECT release_version FROM system.local").one() is not None
@@ -297,6 +303,10 @@ server_encryption_options:
 
     def _hears_all(self) -> None:
         """Wait until this node can read from all nodes."""
+        from cassandra import ConsistencyLevel, DriverException
+        from cassandra.cluster import NoHostAvailable
+        from cassandra.query import SimpleStatement
+
         deadline = time.monotonic() + _EACH_OTHER_SECONDS
         query = SimpleStatement("SELECT role FROM system_auth.roles", consistency_level=ConsistencyLevel.ALL)
         while True:

@@ -12,11 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
-
-import psycopg
-from psycopg import sql
 
 from avro_data_contracts.stack import ports, process
 from avro_data_contracts.stack.errors import ServerError, UsageError
@@ -26,6 +23,10 @@ from avro_data_contracts.stack.security import roles
 from avro_data_contracts.stack.servers.server import Steps, base_environment
 from avro_data_contracts.stack.shape import Shape
 from avro_data_contracts.stack.site import Site
+
+# The driver takes a quarter of the time of a command that only reads files, such as `env`: whoever connects loads it.
+if TYPE_CHECKING:
+    import psycopg
 
 _ADMIN = "stack_admin"
 # Each role and the database that it owns.
@@ -214,6 +215,8 @@ class Postgres:
         return base_environment() | {"LC_ALL": "C"}
 
     def _connect(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
+        import psycopg
+
         secured: dict[str, Any] = dict(tls(self.site, self.shape))
         return psycopg.connect(
             **secured,
@@ -229,6 +232,8 @@ class Postgres:
     def ready(self) -> bool:
         if not ports.is_open(self.ports["postgres"]):
             return False
+        import psycopg
+
         try:
             with self._connect() as connection:
                 return connection.execute("SELECT 1").fetchone() == (1,)
@@ -240,6 +245,8 @@ class Postgres:
         return self._folder / "provisioned"
 
     def provision(self) -> None:
+        from psycopg import sql
+
         names = f"{' '.join(sorted(_OWNERS))}, {_QUIET} is quiet"
         if self._provisioned.exists() and self._provisioned.read_text(encoding="ascii") == names:
             return

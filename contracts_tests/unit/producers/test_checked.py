@@ -39,7 +39,7 @@ from avro_data_contracts.producers.plain.json_text import decode as from_json
 from avro_data_contracts.producers.rejection import RejectedRecord, Rejection
 from avro_data_contracts.producers.serializer import Serializer
 from avro_data_contracts.producers.sources.source import Request
-from contracts_tests.fixtures import contract_files
+from contracts_tests.fixtures import contract_files, examples
 from contracts_tests.fixtures.any_json import KINDS, LIKELY, OTHER, json_of
 from contracts_tests.fixtures.any_type import distinct, kinds
 from contracts_tests.fixtures.bodies import record_schema
@@ -123,7 +123,7 @@ SHAPES = st.sampled_from(["alone", "alone", "null", "union", "array", "map"])
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples.of(100), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), asked=ASKED, shape=SHAPES)
 def test_json_of_each_type_becomes_the_same_or_is_refused_both_ways(
     name: str, data: st.DataObject, asked: Asked, shape: str
@@ -134,7 +134,7 @@ def test_json_of_each_type_becomes_the_same_or_is_refused_both_ways(
     assert once == ways.twice(plain(ways.schema, asked), {"it": value})
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples.of(400), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data(), ASKED)
 def test_json_of_nested_types_becomes_the_same_or_is_refused_both_ways(data: st.DataObject, asked: Asked) -> None:
     kind = distinct(data.draw(kinds([*SCALARS, KINDS["duration"]])), count())
@@ -146,7 +146,7 @@ def test_json_of_nested_types_becomes_the_same_or_is_refused_both_ways(data: st.
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples.of(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), asked=ASKED, shape=st.sampled_from(["alone", "null", "union"]))
 def test_cell_of_each_type_becomes_the_same_or_is_refused_both_ways(
     name: str, data: st.DataObject, asked: Asked, shape: str
@@ -159,7 +159,7 @@ def test_cell_of_each_type_becomes_the_same_or_is_refused_both_ways(
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples.of(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), shape=SHAPES)
 def test_value_of_parquet_becomes_the_same_or_is_refused_both_ways(
     name: str, data: st.DataObject, shape: str

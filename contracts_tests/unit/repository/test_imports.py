@@ -27,7 +27,7 @@ MODULES = {module_name(path): path for top in TOPS for path in (CLONE / top).rgl
 def imported(node: ast.AST) -> Iterator[str]:
     """What the code below `node` imports, inside functions too; what only type checkers read does not count."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+        if isinstance(child, ast.expr) or (isinstance(child, ast.If) and is_for_type_checkers(child.test)):
             continue
         if isinstance(child, ast.Import):
             yield from (alias.name for alias in child.names)
@@ -35,6 +35,11 @@ def imported(node: ast.AST) -> Iterator[str]:
             assert not child.level, f"relative import in line {child.lineno}"
             yield from (f"{child.module}.{alias.name}" for alias in child.names)
         yield from imported(child)
+
+
+def is_for_type_checkers(test: ast.expr) -> bool:
+    names = (getattr(test, "id", ""), getattr(test, "attr", ""))
+    return "TYPE_CHECKING" in names
 
 
 def own_module(name: str) -> str:
@@ -45,10 +50,15 @@ def own_module(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def graph() -> dict[str, set[str]]:
+def names() -> dict[str, set[str]]:
+    """Module -> the names that it imports."""
+    return {name: set(imported(ast.parse(path.read_text(encoding="utf-8")))) for name, path in MODULES.items()}
+
+
+@pytest.fixture(scope="module")
+def graph(names: dict[str, set[str]]) -> dict[str, set[str]]:
     """Module -> the modules of this repository that it imports."""
-    trees = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
-    return {name: {own_module(one) for one in imported(tree)} - {"", name} for name, tree in trees.items()}
+    return {name: {own_module(one) for one in imports} - {"", name} for name, imports in names.items()}
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
@@ -101,7 +111,6 @@ def test_package_is_a_link_to_its_folder(package: str) -> None:
     assert (CLONE / PACKAGE / package).readlink() == Path("..", package)
 
 
-def test_packages_are_imported_under_the_one_name() -> None:
-    found = {name: imported(ast.parse(path.read_text(encoding="utf-8"))) for name, path in MODULES.items()}
-    bare = [(name, one) for name, ones in found.items() for one in ones if one.split(".")[0] in PACKAGES]
+def test_packages_are_imported_under_the_one_name(names: dict[str, set[str]]) -> None:
+    bare = [(name, one) for name, ones in names.items() for one in ones if one.split(".")[0] in PACKAGES]
     assert bare == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,18 @@ def test_incomplete_archive_in_the_cache_is_written_again(site: Site, content: b
 def test_whole_archive_in_the_cache_is_used(site: Site) -> None:
     classes._of("kafka").write_bytes(WHOLE)
     assert classes.options(site, "kafka") == [f"-XX:SharedArchiveFile={classes._base()}:{classes._of('kafka')}"]
+
+
+def test_old_archives_of_spark_that_do_not_fit_are_removed(tmp_path: Path) -> None:
+    """Also those that a Spark has written and nobody has taken since: each has 170 MB."""
+    kept = tmp_path / "spark-new.jsa"
+    names = ("spark-new.jsa.7", "spark-old.jsa", "spark-old.jsa.5", "spark-other.jsa", "spark-other.jsa.9")
+    for name in names:
+        (tmp_path / name).write_bytes(WHOLE)
+        if "old" in name:
+            os.utime(tmp_path / name, (0, 0))
+    (tmp_path / "spark-new.jsa.8").write_bytes(INCOMPLETE)  # its Java is still writing
+    classes._adopt(kept)
+    there = {"spark-new.jsa", "spark-new.jsa.8", "spark-other.jsa", "spark-other.jsa.9"}
+    assert {one.name for one in tmp_path.iterdir()} == there
+    assert kept.read_bytes() == WHOLE
