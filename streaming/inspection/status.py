@@ -16,6 +16,7 @@ from typing import Any
 from avro_data_contracts.contracts.catalog import queries
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.loading import Catalog
+from avro_data_contracts.contracts.catalog.view import View
 from avro_data_contracts.contracts.errors import ServiceError
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.settings import Settings
@@ -26,7 +27,8 @@ from avro_data_contracts.streaming.run import groups
 from avro_data_contracts.streaming.run.groups import Groups
 from avro_data_contracts.streaming.stores.known import STORES
 from avro_data_contracts.streaming.stores.store import Rows
-from avro_data_contracts.streaming.views import state
+from avro_data_contracts.streaming.views import freshness, state
+from avro_data_contracts.streaming.views.freshness import Freshness
 
 _TIMEOUT_S = 5.0
 #: Which topics there are, and where they begin, may be told again for so long, seconds.
@@ -71,6 +73,10 @@ class SinkStatus:
         rows: number of rows in its table; None: unknown, or there is no table yet.
         late, timeless: events of an aggregation that it left out, because their window was closed, or because they
             have no time; None: no aggregation, or its checkpoint is on another machine.
+        every_s: how often the table is refreshed, in seconds; None if a query writes it.
+        refreshed: the time that the rows of such a table are of, seconds since the epoch; None: not yet, or not on
+            this machine.
+        overdue: whether that is longer ago than a few intervals (`freshness.LATE_AFTER`).
     """
 
     sink: str
@@ -80,6 +86,9 @@ class SinkStatus:
     rows: Rows | None
     late: int | None = None
     timeless: int | None = None
+    every_s: int | None = None
+    refreshed: float | None = None
+    overdue: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,17 +174,20 @@ class Observer:
 
     def _of(self, contract: Contract, found: Mapping[str, Mapping[Any, Any]]) -> ContractStatus:
         left_out = {}
+        known: dict[str, Freshness | None] = {}
         if contract.views:
             folder = self._settings.checkpoint_dir / contract.name
             left_out = {name: state.left_out(folder, name) for name, _ in queries.of(contract)}
-        return _of(contract, found, left_out)
+            known = {name: freshness.newest(folder, name) for name, _ in queries.refreshed(contract)}
+        return _of(contract, found, left_out, known)
 
     def close(self) -> None:
         """Close the connections to Kafka."""
         self._groups.close()
 
     def _sinks(self, kind: str) -> list[SinkSpec]:
-        return [sink for contract in self._contracts for _, sink in queries.of(contract) if sink.kind == kind]
+        tables = (one for contract in self._contracts for one in queries.all_of(contract))
+        return [sink for _, sink in tables if sink.kind == kind]
 
     def _versions(self) -> dict[str, tuple[int, ...]]:
         """Return subject -> versions."""
@@ -210,7 +222,10 @@ def _tried(ask: Callable[[], Mapping[Any, Any]]) -> tuple[Mapping[Any, Any], str
 
 
 def _of(
-    contract: Contract, found: Mapping[str, Mapping[Any, Any]], left_out: Mapping[str, tuple[int, int] | None]
+    contract: Contract,
+    found: Mapping[str, Mapping[Any, Any]],
+    left_out: Mapping[str, tuple[int, int] | None],
+    known: Mapping[str, Freshness | None],
 ) -> ContractStatus:
     kafka = found["kafka"]
 
@@ -224,10 +239,22 @@ def _of(
         late, timeless = left_out.get(name) or (None, None)
         return SinkStatus(name, one.qualified, group, kafka.get(f"group {group}"), rows, late, timeless)
 
+    def refreshed(view: View, one: SinkSpec) -> SinkStatus:
+        name, every = queries.of_view(view.name, one.kind), view.spec.refresh or 0
+        fresh = known.get(name)
+        is_late = fresh is not None and time.time() - fresh.as_of > freshness.LATE_AFTER * every
+        return SinkStatus(
+            name, one.qualified, "", None, found[one.kind].get(one.qualified),
+            every_s=every, refreshed=fresh.as_of if fresh is not None else None, overdue=is_late,
+        )  # fmt: skip
+
     return ContractStatus(
         contract.name,
         topic(contract.topic),
         tuple(SubjectStatus(one.name, found["registry"].get(one.name)) for one in contract.subjects),
-        tuple(starmap(sink, queries.of(contract))),
+        (
+            *starmap(sink, queries.of(contract)),
+            *(refreshed(view, one) for view in contract.views if view.is_refreshed for one in view.sinks),
+        ),
         topic(contract.dead_letter_topic),
     )

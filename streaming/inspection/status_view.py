@@ -13,13 +13,14 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from avro_data_contracts.streaming.inspection.status import ContractStatus, Status
+from avro_data_contracts.streaming.inspection.status import ContractStatus, SinkStatus, Status
 from avro_data_contracts.streaming.stores.store import Rows
 
 JSON_VERSION = 1
 _UNKNOWN = "-"
 _EVERY_S = 2.0
 _LOG_WIDTH = 160
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def document(found: Status) -> str:
@@ -86,13 +87,19 @@ def _stores(contracts: tuple[ContractStatus, ...]) -> Table:
     groups = any(sink.late is not None for one in contracts for sink in one.sinks)
     for title in ("late", "no time") if groups else ():
         table.add_column(title, justify="right")
+    refreshed = any(sink.every_s is not None for one in contracts for sink in one.sinks)
+    if refreshed:
+        table.add_column("refreshed", justify="right")
     table.add_column("consumer group")
     for one in contracts:
         name = one.name
         for sink in one.sinks:
             lag = f"[yellow]{sink.lag:,}[/]" if sink.lag else _number(sink.lag)
+            if sink.every_s is not None:  # no query writes it
+                lag = ""
             left_out = [_left_out(one) for one in (sink.late, sink.timeless)] if groups else []
-            table.add_row(name, sink.sink, sink.table, _rows(sink.rows), lag, *left_out, sink.group)
+            age = [_age(sink)] if refreshed else []
+            table.add_row(name, sink.sink, sink.table, _rows(sink.rows), lag, *left_out, *age, sink.group)
             name = ""
     return table
 
@@ -100,6 +107,18 @@ def _stores(contracts: tuple[ContractStatus, ...]) -> Table:
 def _left_out(events: int | None) -> str:
     """Events that an aggregation left out; nothing for other tables."""
     return "" if events is None else f"[yellow]{events:,}[/]" if events else "0"
+
+
+def _age(sink: SinkStatus) -> str:
+    """How old the rows of a table that is refreshed are; nothing for other tables."""
+    if sink.every_s is None:
+        return ""
+    if sink.refreshed is None:
+        return _UNKNOWN
+    seconds = max(0, round(time.time() - sink.refreshed))
+    size, unit = next(one for one in _UNITS if seconds >= one[0] or one[0] == 1)
+    words = f"{seconds // size} {unit} ago"
+    return f"[yellow]{words}[/]" if sink.overdue else words
 
 
 def _number(value: int | None) -> str:
