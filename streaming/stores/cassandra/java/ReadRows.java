@@ -82,7 +82,7 @@ public final class ReadRows implements RowReaderFactory, RowReader, Serializable
         if (value instanceof BigDecimal) return ((BigDecimal) value).toPlainString();
         if (value instanceof UUID) return value.toString();
         if (value instanceof ByteBuffer) {
-            ByteBuffer bytes = ((ByteBuffer) value).duplicate();
+            ByteBuffer bytes = (ByteBuffer) ((ByteBuffer) value).duplicate();
             byte[] some = new byte[bytes.remaining()];
             bytes.get(some);
             return some;
