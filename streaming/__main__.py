@@ -161,8 +161,9 @@ def _with_views(configured: Settings, contract: Contract, ranges: Ranges | None,
     # On this machine: a cluster may have no cores left beside the stream.
     here = configured.model_copy(update={"spark_master": f"local[{os.cpu_count() or 1}]"})
     with session.running(here) as spark:
-        compared = tuple(ViewTables(spark, here, contract, ranges).compare())
-    return replace(outcome, views=compared, left_out=without)
+        tables = ViewTables(spark, here, contract, ranges)
+        compared = tuple(tables.compare())
+    return replace(outcome, views=compared, left_out={**without, **tables.left_out})
 
 
 @app.command()
@@ -207,6 +208,9 @@ def rebuild(
     wanted = loading.load(configured.contracts_dir).get(contract)
     done = rebuild(configured, wanted, name, accept_loss=accept_loss)
     typer.echo(f"emptied: {', '.join(done.tables)}")
+    if done.refreshed:
+        typer.echo(f"the next start of the stream computes its rows from the tables of {wanted.name}")
+        return
     more = f"; up to {done.deleted:,} deleted ones are not in the rows" if done.deleted else ""
     typer.echo(
         f"the next start of the stream reads {done.records:,} records of {wanted.topic} from their beginning, for "

@@ -8,6 +8,7 @@ from functools import partial
 
 from avro_data_contracts.contracts.catalog import queries
 from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.view import View
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.spec import SinkSpec
@@ -15,6 +16,7 @@ from avro_data_contracts.streaming import topic
 from avro_data_contracts.streaming.run import afresh
 from avro_data_contracts.streaming.run.checkpoints import Checkpoints
 from avro_data_contracts.streaming.stores.known import STORES
+from avro_data_contracts.streaming.views import freshness
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,15 @@ class Rebuilt:
 
     Attributes:
         tables: those that are empty now.
-        records: number in the topic, which each of its queries will read.
+        records: number in the topic, which each of its queries will read; 0 of a view that is refreshed.
         deleted: number that Kafka has deleted: the rows will not have them.
+        refreshed: whether the rows are computed from the contract's own tables.
     """
 
     tables: tuple[str, ...]
     records: int
     deleted: int
+    refreshed: bool = False
 
 
 def rebuild(settings: Settings, contract: Contract, name: str, *, accept_loss: bool) -> Rebuilt:
@@ -49,6 +53,8 @@ def rebuild(settings: Settings, contract: Contract, name: str, *, accept_loss: b
         raise ConfigurationError(
             f"{contract.name} has no view {name!r}", where=contract.file, fix=f"name one of its views: {known}"
         )
+    if view.is_refreshed:
+        return _refreshed(settings, contract, view)
     from avro_data_contracts.contracts.views.derived import derive  # loads sqlglot
 
     ranges = topic.whole(settings, contract.topic)
@@ -68,6 +74,17 @@ def rebuild(settings: Settings, contract: Contract, name: str, *, accept_loss: b
             folder = checkpoints.folder / queries.of_view(name, sink.kind)
             afresh.begin(folder, partial(_empty, settings, sink.tables(deletes=deletes)))
     return Rebuilt(tuple(f"{sink.kind} {sink.qualified}" for sink in view.sinks), records, deleted)
+
+
+def _refreshed(settings: Settings, contract: Contract, view: View) -> Rebuilt:
+    checkpoints = Checkpoints(settings, contract)
+    with checkpoints.alone():
+        for sink in view.sinks:
+            name = queries.of_view(view.name, sink.kind)
+            _empty(settings, [sink])
+            freshness.file_of(checkpoints.folder, name).unlink(missing_ok=True)
+            afresh.forget(checkpoints.folder / name)
+    return Rebuilt(tuple(f"{sink.kind} {sink.qualified}" for sink in view.sinks), 0, 0, refreshed=True)
 
 
 def _empty(settings: Settings, tables: Iterable[SinkSpec]) -> None:

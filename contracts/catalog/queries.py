@@ -5,15 +5,31 @@ A query's name is that of its checkpoint, its consumer group, its metrics and it
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.catalog.view import View
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 
 
 def of(contract: Contract) -> tuple[tuple[str, SinkSpec], ...]:
     """Return the name of each query, and the table that it writes: those of the contract first."""
     own = ((sink.kind, sink) for sink in contract.sinks)
-    of_views = ((of_view(view.name, sink.kind), sink) for view in contract.views for sink in view.sinks)
-    return (*own, *of_views)
+    return (*own, *_of_views(view for view in contract.views if not view.is_refreshed))
+
+
+def refreshed(contract: Contract) -> tuple[tuple[str, SinkSpec], ...]:
+    """Return the tables of views that no query writes, because they are refreshed, by names of the same form."""
+    return tuple(_of_views(view for view in contract.views if view.is_refreshed))
+
+
+def all_of(contract: Contract) -> tuple[tuple[str, SinkSpec], ...]:
+    """Return all tables of a contract and of its views."""
+    return (*of(contract), *refreshed(contract))
+
+
+def _of_views(views: Iterable[View]) -> Iterator[tuple[str, SinkSpec]]:
+    return ((of_view(view.name, sink.kind), sink) for view in views for sink in view.sinks)
 
 
 def of_view(view: str, kind: str) -> str:

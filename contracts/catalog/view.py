@@ -20,7 +20,8 @@ class ViewSpec(Spec):
     """The header of a view, as written.
 
     `time`: the column that says when an event happened; `lateness`: how much later than a newer event it may arrive,
-    in seconds.  Only aggregations need these two.  `reference`: the data that the SQL joins.
+    in seconds.  Only aggregations over windows need these two.  `refresh`: how often one over `.latest` is computed
+    again, in seconds.  `reference`: the data that the SQL joins.
     `releases`: columns that are not masked, although they are, or are computed from, masked fields.
     `masks`: what the tables have in place of the values of other columns.
     """
@@ -29,6 +30,7 @@ class ViewSpec(Spec):
     description: str = ""
     time: str | None = None
     lateness: Seconds | None = None
+    refresh: Seconds | None = None
     reference: dict[ReferenceName, ReferenceSpec] = Field({})
     releases: list[str] = Field(default_factory=list)
     masks: list[MaskSpec] = Field(default_factory=list)
@@ -74,6 +76,11 @@ class View:
     @property
     def sinks(self) -> tuple[SinkSpec, ...]:
         return self.spec.sinks.tables
+
+    @property
+    def is_refreshed(self) -> bool:
+        """Whether its tables are computed again and again from those of the contract, and no query writes them."""
+        return self.spec.refresh is not None
 
 
 def name_of(path: str) -> str:

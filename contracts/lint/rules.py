@@ -423,8 +423,9 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "VIEW_WATERMARK", _ERROR,
         "An aggregation groups by a window over the time column, and its header says how late an event may come. "
-        "Without that, Spark keeps the state of every group for ever.",
-        "group by a window, and add `time` and `lateness` to the header; or write a projection",
+        "Without that, Spark keeps the state of every group for ever. One over `CONTRACT.latest` has no window: its "
+        "header says with `refresh` how often it is computed again.",
+        "group by a window, and add `time` and `lateness` to the header; or read `.latest`, and add `refresh`",
         _view("SELECT id, count(*) AS n FROM orders GROUP BY id"),
         _groups(
             "SELECT window.start AS hour, id, count(*) AS n FROM orders\n"
@@ -434,9 +435,9 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "VIEW_KIND", _ERROR,
-        "The stream runs projections, with a row for each event, and aggregations over windows. Both may join "
-        "reference data by its whole key. It does not run views of views yet, and it continues only some aggregate "
-        "functions.",
+        "The stream runs projections, with a row for each event, and aggregations: over windows, or over the fields "
+        "of `CONTRACT.latest` that the table of the contract holds exactly. All may join reference data by its whole "
+        "key. It does not run views of views yet, and it has only some aggregate functions.",
         "write one of these; for the others, query the table of the contract",
         _groups(
             "SELECT window.start AS hour, id, first(id) AS one FROM orders\n"

@@ -100,9 +100,16 @@ def _before(before: Mapping[str, Derived], view: View, sink: SinkSpec) -> Table 
 
 
 def rebuilt(old: Contract, derived: Derived) -> list[str]:
-    """Return why the state of an aggregation does not go on, each in words; none if it does, or if there is none."""
+    """Return why the state of an aggregation does not go on, each in words; none if it does, or if there is none.
+
+    A view that is refreshed has none: its table is computed again as a whole.
+    """
     before = _earlier(old, derived)
-    return continuity.broken(before.analysis, derived.analysis) if before is not None else []
+    if before is None or derived.analysis.refreshed is not None:
+        return []
+    if before.analysis.refreshed is not None:
+        return ["its rows were computed from the table of the contract"]
+    return continuity.broken(before.analysis, derived.analysis)
 
 
 def _earlier(old: Contract, derived: Derived) -> Derived | None:
@@ -129,8 +136,11 @@ class OtherData:
 
 
 def joined(old: Contract, derived: Derived) -> Iterator[OtherData]:
-    """Yield the reference data of a view that changed in the repository; rows that exist keep the old values."""
-    before = _earlier(old, derived)
+    """Yield the reference data of a view that changed in the repository; rows that exist keep the old values.
+
+    Those of a view that is refreshed do not.
+    """
+    before = _earlier(old, derived) if derived.analysis.refreshed is None else None
     for name, now in derived.analysis.data.items() if before is not None else ():
         assert before is not None
         was = before.analysis.data.get(name)
@@ -145,9 +155,12 @@ def joined(old: Contract, derived: Derived) -> Iterator[OtherData]:
 
 
 def changed(old: Contract, derived: Derived) -> list[str]:
-    """Return what the SQL of a view computes otherwise than before, each in words; rows that exist keep it."""
+    """Return what the SQL of a view computes otherwise than before, each in words; rows that exist keep it.
+
+    Of a view that is refreshed, none do.
+    """
     before = _earlier(old, derived)
-    if before is None:
+    if before is None or derived.analysis.refreshed is not None:
         return []
     found = [
         f"{name} was {before.analysis.by_name[name].sql}"

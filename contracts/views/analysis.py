@@ -11,11 +11,12 @@ from sqlglot import exp
 from avro_data_contracts.contracts.avro.nodes import AnyType, Record, Schema
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.view import View
-from avro_data_contracts.contracts.views import clauses, joins, references, spark_types, statement
+from avro_data_contracts.contracts.views import clauses, joins, references, refreshed, spark_types, statement
 from avro_data_contracts.contracts.views.columns import Columns, Part
-from avro_data_contracts.contracts.views.grouping import Grouping, Reader
+from avro_data_contracts.contracts.views.grouping import Grouping, Key, Reader
 from avro_data_contracts.contracts.views.problem import Problem, Rule
 from avro_data_contracts.contracts.views.references import Data
+from avro_data_contracts.contracts.views.refreshed import Refreshed, RowReader
 from avro_data_contracts.contracts.views.results import Results
 from avro_data_contracts.contracts.views.sources import LATEST, is_latest, name_of
 from avro_data_contracts.contracts.views.sources import problems as source_problems
@@ -67,6 +68,7 @@ class Analysis:
         matched: the parts of an event in the conditions of joins.
         filtering: the columns of reference data in WHERE, with the name of the data.
         is_latest: whether it reads one row for each key (`sources.is_latest`).
+        refreshed: of an aggregation over such rows, without problems.
     """
 
     view: View
@@ -81,6 +83,19 @@ class Analysis:
     matched: tuple[str, ...] = ()
     filtering: tuple[tuple[str, str], ...] = ()
     is_latest: bool = False
+    refreshed: Refreshed | None = None
+
+    @property
+    def groups(self) -> Mapping[str, int | None] | None:
+        """Of an aggregation: column -> the number of the key that it is; None for a bound of the window."""
+        of = self.grouping or self.refreshed
+        return of.groups if of is not None else None
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """What an aggregation groups by, besides a window."""
+        of = self.grouping or self.refreshed
+        return of.keys if of is not None else ()
 
     @property
     def sql(self) -> str:
@@ -119,7 +134,6 @@ def analyse(contract: Contract, view: View) -> Analysis:
     condition = where.this.sql(dialect="spark") if where is not None else ""
     outputs: list[Output] = []
     reading = _Reading(found, schema, record, columns)
-    reader = Reader(found, schema, columns, Results(found, schema, columns))
     for node in found.select.expressions:
         output = reading.output(node)
         if isinstance(output, Output):
@@ -128,9 +142,15 @@ def analyse(contract: Contract, view: View) -> Analysis:
             problems.append(output)
     problems += _twice(outputs)
     grouping: Grouping | None = None
-    if found.kind is Kind.aggregation:
+    of_rows: Refreshed | None = None
+    problems += refreshed.header_problems(view, found, is_latest=of_latest)
+    results = Results(found, schema, columns)
+    if found.kind is Kind.aggregation and of_latest:
+        of_rows, more = RowReader(found, schema, columns, results).read_rows()
+        problems += more
+    elif found.kind is Kind.aggregation:
         problems += watermark_problems(view, found, columns)
-        grouping, more = reader.read()
+        grouping, more = Reader(found, schema, columns, results).read()
         problems += more
         if grouping is not None:
             outputs = [_of_group(grouping, schema, one) for one in outputs]
@@ -151,6 +171,7 @@ def analyse(contract: Contract, view: View) -> Analysis:
         _of_event(in_joins),
         _of_references(in_where),
         of_latest,
+        of_rows,
     )
 
 

@@ -5,11 +5,11 @@ What Spark computes for an aggregation is made from these texts, never from what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlglot
-from sqlglot import Token
+from sqlglot import Token, exp
 
 from avro_data_contracts.contracts.views.statement import DIALECT
 
@@ -118,6 +118,49 @@ def joins(source: str) -> list[Token]:
     kinds = ("JOIN", "LEFT", "INNER", "OUTER")
     begin = min((outside[kind] for kind in kinds if kind in outside), default=len(found))
     return found[begin : outside.get("WHERE", len(found))] if "JOIN" in outside else []
+
+
+def said(tokens: Sequence[Token], sql: str, qualifiers: Collection[str]) -> str:
+    """Return a part of a text in one form.
+
+    It is without comments, and without the name of the source in front of columns; strings of every kind are as in
+    the text.
+
+    Args:
+        qualifiers: the names of the source, in lower case.
+    """
+    words: list[str] = []
+    number = 0
+    while number < len(tokens):
+        one = tokens[number]
+        following = tokens[number + 1].token_type.name if number + 1 < len(tokens) else ""
+        if following == "DOT" and one.text.lower() in qualifiers and (words[-1:] or [""])[0] != ".":
+            number += 2
+            continue
+        words.append(sql[one.start : one.end + 1] if _is_exact(one) else one.text.lower())
+        number += 1
+    return " ".join(words)
+
+
+def named(node: exp.Expr) -> tuple[exp.Expr, str]:
+    """Return the expression of a column of the result, and its name."""
+    inner = node.this if isinstance(node, exp.Alias) else node
+    return inner, node.alias if isinstance(node, exp.Alias) else inner.output_name
+
+
+def unnamed(node: exp.Expr, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """Return the text of a column of the result without its name."""
+    if not isinstance(node, exp.Alias):
+        return tokens
+    return tokens[: -2 if tokens[-2].token_type.name == "ALIAS" else -1]
+
+
+def _is_exact(token: Token) -> bool:
+    """Whether it is a string (`'a'`, `r'a'`, `X'0A'`), or a name that would be another word without its quotes."""
+    kind = token.token_type.name
+    if kind == "IDENTIFIER":
+        return [one.token_type.name for one in tokens(token.text)] != ["VAR"]
+    return kind.endswith("STRING")
 
 
 def _outside(tokens: Sequence[Token]) -> dict[str, int]:

@@ -6,7 +6,7 @@ So everything that makes, migrates and writes the tables of contracts does so wi
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -23,9 +23,9 @@ from avro_data_contracts.contracts.masks.reading import unfit_keys
 from avro_data_contracts.contracts.stores import types
 from avro_data_contracts.contracts.stores.position import COORDINATES
 from avro_data_contracts.contracts.stores.spec import SinkSpec, grouped
-from avro_data_contracts.contracts.views import masked, spark_types
+from avro_data_contracts.contracts.views import masked, spark_types, stored_fields
 from avro_data_contracts.contracts.views.analysis import Analysis, Output, analyse
-from avro_data_contracts.contracts.views.grouping import SESSION, WINDOW, Grouping
+from avro_data_contracts.contracts.views.grouping import SESSION, WINDOW
 from avro_data_contracts.contracts.views.problem import Problem, Rule
 from avro_data_contracts.contracts.views.sources import key_of
 
@@ -119,7 +119,12 @@ def _derived(contract: Contract, view: View) -> Derived:
         return Derived(analysis, None, analysis.problems)
     found = _contract(contract, analysis)
     of_masks = (*masked.problems(contract, analysis), *masked.misfits(found, analysis))
-    problems = (*_keys(found, analysis), *_latest(contract, analysis), *of_masks)
+    problems = (
+        *_keys(found, analysis),
+        *_latest(contract, analysis),
+        *_refreshed(contract, analysis),
+        *(of_masks if analysis.refreshed is None else ()),
+    )
     return Derived(analysis, None if problems else found, problems)
 
 
@@ -132,10 +137,11 @@ def _contract(contract: Contract, analysis: Analysis) -> Contract:
     record = replace(value.record, document=document, pointer=(), props=NO_PROPS, fields=fields, by_name=by_name)
     schema = replace(value.schema, root=record, document=document, where=view.file)
     sinks = view.spec.sinks
-    if analysis.grouping is not None:
+    if analysis.groups is not None:
         sinks = sinks.model_copy(update={one.kind: grouped(one) for one in sinks.tables})
     masks = [*masked.inherited(contract, analysis), *view.spec.masks]
-    tombstones = Tombstones.delete if analysis.is_latest else Tombstones.reject
+    deletes = analysis.is_latest and analysis.refreshed is None
+    tombstones = Tombstones.delete if deletes else Tombstones.reject
     said = contract.spec.model_copy(update={"sinks": sinks, "tombstones": tombstones, "masks": masks})
     return replace(
         contract,
@@ -162,7 +168,7 @@ def _keys(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
     """Yield what is wrong with the primary keys of a view's tables."""
     outputs, schema = analysis.by_name, contract.value.schema
     for sink in contract.sinks:
-        if analysis.grouping is not None and sink.appends:
+        if analysis.groups is not None and sink.appends:
             what = f"{sink.qualified} has a row for each event (`mode: append`), and the view has one for each group"
             fix = "write primary_key, with the columns that the view groups by"
             yield Problem(Rule.key, what, fix, line_of(analysis.view, sink.kind, "mode"), 1)
@@ -191,13 +197,13 @@ def _keys(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
         for name, what, fix in unfit_keys(contract.spec.masks, schema, sink):
             at = outputs[name].line, outputs[name].column, name
             yield Problem(Rule.mask, f"{what}, and the view inherits the mask", fix, *at)
-        if analysis.grouping is not None:
-            yield from _groups(analysis, analysis.grouping, sink)
+        if analysis.groups is not None:
+            yield from _groups(analysis, analysis.groups, sink)
 
 
 def _latest(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
     """Yield why a table would not have exactly one row for each key of the contract, which a newer event deletes."""
-    if not analysis.is_latest:
+    if not analysis.is_latest or analysis.refreshed is not None:
         return
     key, view = key_of(contract), analysis.view
     for sink in view.sinks:
@@ -211,21 +217,52 @@ def _latest(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
             yield Problem(Rule.key, what, f"select the field {name} itself", output.line, output.column, name)
 
 
-def _groups(analysis: Analysis, grouping: Grouping, sink: SinkSpec) -> Iterator[Problem]:
+def _refreshed(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
+    """Yield why the tables of an aggregation cannot be computed from those of the contract."""
+    if analysis.refreshed is None:
+        return
+    view, own = analysis.view, {sink.kind: sink for sink in contract.sinks if not sink.appends}
+    for sink in view.sinks:
+        line = line_of(view, sink.kind)
+        if sink.kind not in own:
+            what = f"{sink.qualified} is computed from the contract's own table in {sink.kind}, and there is none"
+            fix = "name a store in which the contract has a table with a row for each key"
+            yield Problem(Rule.kind, f"{what} with a row for each key", fix, line, 1)
+            continue
+        if sink.stays_s is not None:
+            fix = "remove ttl: a row goes when its group goes"
+            yield Problem(Rule.kind, f"rows of {sink.qualified} would go by themselves", fix, line, 1)
+        if getattr(sink, "partition_by", None) is not None:
+            fix = "remove partition_by: the table has a row for each group, all of which may change at once"
+            yield Problem(Rule.kind, f"{sink.qualified} is refreshed as a whole", fix, line, 1)
+        first = analysis.outputs[0]
+        for output in analysis.outputs:
+            yield from _unreadable(contract, own[sink.kind], output.paths, output, output.name)
+        yield from _unreadable(contract, own[sink.kind], (*analysis.filtered, *analysis.matched), first, "")
+
+
+def _unreadable(contract: Contract, sink: SinkSpec, paths: Iterable[str], at: Output, name: str) -> Iterator[Problem]:
+    for path in paths:
+        if (flaw := stored_fields.flaw(contract, sink, path)) is not None:
+            fix = "leave it out of the view, or group the events in windows"
+            yield Problem(flaw.rule, flaw.what, fix, at.line, at.column, name)
+
+
+def _groups(analysis: Analysis, groups: Mapping[str, int | None], sink: SinkSpec) -> Iterator[Problem]:
     """Yield why a table does not have exactly one row for each group."""
-    view = analysis.view
-    missing: dict[int | None, str] = {None: "the window"}
-    missing |= {number: key.sql for number, key in enumerate(grouping.keys)}
+    view, grouping = analysis.view, analysis.grouping
+    missing: dict[int | None, str] = {None: "the window"} if grouping is not None else {}
+    missing |= {number: key.sql for number, key in enumerate(analysis.keys)}
     for name in sink.key_fields:
-        if name in analysis.by_name and name not in grouping.groups:
+        if name in analysis.by_name and name not in groups:
             what = f"{name} is in the primary key of {sink.qualified}, and the view does not group by it"
             fix = "remove it: a group has one row, which changes with its events"
             yield Problem(Rule.key, what, fix, line_of(view, sink.kind, *sink.path_of(name)), 1, name)
-        missing.pop(grouping.groups.get(name, -1), None)
+        missing.pop(groups.get(name, -1), None)
     for number, sql in missing.items():
         what = f"the view groups by {sql}, which is not in the primary key of {sink.qualified}"
-        named = next((name for name, of in grouping.groups.items() if of == number), None)
-        window = SESSION if grouping.window.is_session else WINDOW
+        named = next((name for name, of in groups.items() if of == number), None)
+        window = SESSION if grouping is not None and grouping.window.is_session else WINDOW
         wanted = named or (sql if number is not None else f"{window}.start")
         fix = f"add {wanted} to primary_key" if named else f"select {wanted}, and add it to primary_key"
         yield Problem(Rule.key, f"{what}: two groups would share a row", fix, line_of(view, sink.kind), 1)

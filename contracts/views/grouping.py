@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import ClassVar, Final
 
 from sqlglot import Token, exp
 
@@ -134,7 +134,9 @@ def key_name(number: int) -> str:
 
 
 class Reader:
-    """Reads the grouping of a statement."""
+    """Reads the grouping of a statement.  `refusing`: says that it cannot have an aggregate."""
+
+    refusing: ClassVar = "the stream cannot continue {} from batch to batch"
 
     def __init__(self, found: Statement, schema: Schema, columns: Columns, results: Results) -> None:
         self._results = results
@@ -147,13 +149,9 @@ class Reader:
 
     def read(self) -> tuple[Grouping | None, list[Problem]]:
         """Return the grouping, or what is wrong; a missing window is no problem here (`views.watermark`)."""
-        parts = clauses.of(self._statement.sql)
         select = self._statement.select
-        if parts is None or len(parts.items) != len(select.expressions):
-            self._problem(select, "an aggregation is written SELECT … FROM … WHERE … GROUP BY …", "write it so")
+        if (parts := self._parts()) is None:
             return None, self._problems
-        self._check_calls(select)
-        self._problems += division.problems(self._statement, self._results)
         self._group(parts)
         if self._problems or self._window is None:
             return None, self._problems
@@ -168,6 +166,17 @@ class Reader:
             self._window, tuple(self._keys), parts.source, said, tuple(kept.values()), tuple(values), groups, joins
         )
         return (None if self._problems else found), self._problems
+
+    def _parts(self) -> Clauses | None:
+        """Return the parts of the text, whose calls are checked; None if they are not those of an aggregation."""
+        parts = clauses.of(self._statement.sql)
+        select = self._statement.select
+        if parts is None or len(parts.items) != len(select.expressions):
+            self._problem(select, "an aggregation is written SELECT … FROM … WHERE … GROUP BY …", "write it so")
+            return None
+        self._check_calls(select)
+        self._problems += division.problems(self._statement, self._results)
+        return parts
 
     def _group(self, parts: Clauses) -> None:
         group = self._statement.select.args.get("group")
@@ -240,10 +249,8 @@ class Reader:
     ) -> str:
         """Return the SQL of a column of the view; note which group it is, and what it keeps."""
         assert self._window is not None
-        inner = node.this if isinstance(node, exp.Alias) else node
-        name = node.alias if isinstance(node, exp.Alias) else inner.output_name
-        if isinstance(node, exp.Alias):
-            tokens = tokens[: -2 if tokens[-2].token_type.name == "ALIAS" else -1]
+        inner, name = clauses.named(node)
+        tokens = clauses.unnamed(node, tokens)
         if (bound := self._bound_of(inner)) is not None:
             groups[name] = None
             return f"`{START if bound == 'start' else END}` AS `{name}`"
@@ -252,12 +259,15 @@ class Reader:
             if key.said == said:
                 groups[name] = number
                 return f"`{key_name(number)}` AS `{name}`"
-        for column in inner.find_all(exp.Column):
-            if not isinstance(column.this, exp.Star) and not self._is_inside(column, inner):
-                what = f"{column.sql(dialect='spark')} is neither in GROUP BY, written alike, nor in an aggregate"
-                self._problem(column, what, "group by the whole expression, or aggregate it")
+        self._check_columns(inner)
         value = parts.replaced(tokens, _NAMES, lambda call: self._kept(call, kept))
         return f"{value}\nAS `{name}`"
+
+    def _check_columns(self, value: exp.Expr) -> None:
+        for column in value.find_all(exp.Column):
+            if not isinstance(column.this, exp.Star) and not self._is_inside(column, value):
+                what = f"{column.sql(dialect='spark')} is neither in GROUP BY, written alike, nor in an aggregate"
+                self._problem(column, what, "group by the whole expression, or aggregate it")
 
     @property
     def _word(self) -> str:
@@ -329,8 +339,7 @@ class Reader:
             word = self._statement.word(node) or node.key
             if word not in CONTINUED:
                 fix = f"use one of these: {', '.join(CONTINUED)}"
-                what = f"the stream cannot continue {word} from batch to batch"
-                self._problem(node, what, fix, Rule.kind)
+                self._problem(node, self.refusing.format(word), fix, Rule.kind)
             elif node.find_ancestor(exp.Where) is where and where is not None:
                 self._problem(node, f"{word} in WHERE, which looks at one event", "move it to SELECT")
             elif any(is_aggregate(one) for one in _around(node, select)):
@@ -347,26 +356,7 @@ class Reader:
         return any(is_aggregate(one) or isinstance(one, exp.Filter) for one in _around(node, top))
 
     def _said(self, tokens: Sequence[Token], sql: str) -> str:
-        """Return a part of a text in one form.
-
-        It is without comments, and without the name of the source in front of columns; strings of every kind are as
-        in the text.
-        """
-        words: list[str] = []
-        number = 0
-        while number < len(tokens):
-            one = tokens[number]
-            following = tokens[number + 1].token_type.name if number + 1 < len(tokens) else ""
-            if (
-                following == "DOT"
-                and one.text.lower() in self._statement.qualifiers
-                and (words[-1:] or [""])[0] != "."
-            ):
-                number += 2
-                continue
-            words.append(_as_written(one, sql) if _is_exact(one) else one.text.lower())
-            number += 1
-        return " ".join(words)
+        return clauses.said(tokens, sql, self._statement.qualifiers)
 
     def _problem(self, node: exp.Expr, what: str, fix: str, rule: Rule = Rule.sql) -> None:
         self._problems.append(Problem(rule, what, fix, *self._statement.place(node)))
@@ -377,18 +367,6 @@ def _around(node: exp.Expr, top: exp.Expr) -> Iterator[exp.Expr]:
     while node is not top and node.parent is not None:
         node = node.parent
         yield node
-
-
-def _as_written(token: Token, sql: str) -> str:
-    return sql[token.start : token.end + 1]
-
-
-def _is_exact(token: Token) -> bool:
-    """Whether it is a string (`'a'`, `r'a'`, `X'0A'`), or a name that would be another word without its quotes."""
-    kind = token.token_type.name
-    if kind == "IDENTIFIER":
-        return [one.token_type.name for one in clauses.tokens(token.text)] != ["VAR"]
-    return kind.endswith("STRING")
 
 
 def _arguments(node: exp.Expr) -> str:

@@ -10,7 +10,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.view import View
 from avro_data_contracts.contracts.views import statement
 from avro_data_contracts.contracts.views.problem import Problem, Rule
-from avro_data_contracts.contracts.views.statement import Kind, Statement
+from avro_data_contracts.contracts.views.statement import Statement
 
 #: Behind the name of a contract: its rows, and not its events.
 LATEST: Final = "latest"
@@ -39,10 +39,7 @@ def problems(contract: Contract, view: View, found: Statement) -> Iterator[Probl
     at = found.place(found.select.args["from_"])
     fix = f"write FROM {own if own.isidentifier() else f'`{own}`'}"
     latest = is_latest(contract, found)
-    if latest and found.kind is Kind.aggregation:
-        what = f"an aggregate over {own}.latest: a row that a newer event replaces would have to be taken out of it"
-        yield Problem(Rule.kind, what, f"{fix}, whose rows are events; or query the table of the contract", *at)
-    elif latest and not key_of(contract):
+    if latest and not key_of(contract):
         what = f"{own}.latest has one row for each key, and the contract has no table with such rows"
         yield Problem(Rule.kind, what, f"{fix}, whose rows are events", *at)
     elif latest:

@@ -25,7 +25,8 @@ from avro_data_contracts.streaming.run import groups
 from avro_data_contracts.streaming.run.groups import Groups
 from avro_data_contracts.streaming.stores.known import STORES
 from avro_data_contracts.streaming.stores.store import Rows
-from avro_data_contracts.streaming.views import state
+from avro_data_contracts.streaming.views import freshness, state
+from avro_data_contracts.streaming.views.freshness import Freshness
 
 _TIMEOUT_S = 5.0
 #: Not a server: the checkpoints on this machine.
@@ -74,6 +75,10 @@ class SinkStatus:
         rows: number of rows in its table; None: unknown, or there is no table yet.
         late, timeless: events of an aggregation that it left out, because their window was closed, or because they
             have no time; None: no aggregation, or its checkpoint is on another machine.
+        every_s: how often the table is refreshed, in seconds; None if a query writes it.
+        refreshed: the time that the rows of such a table are of, seconds since the epoch; None: not yet, or not on
+            this machine.
+        overdue: whether that is longer ago than a few intervals (`freshness.LATE_AFTER`).
     """
 
     sink: str
@@ -83,6 +88,9 @@ class SinkStatus:
     rows: Rows | None
     late: int | None = None
     timeless: int | None = None
+    every_s: int | None = None
+    refreshed: float | None = None
+    overdue: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,7 +169,7 @@ class Observer:
             if specs:
                 ask[kind] = partial(self._counting.of, kind, specs)
         if self._views:
-            ask[_FILES] = self._left_out
+            ask[_FILES] = self._kept
         began = time.monotonic()
         known = {
             name: (said, why) for name, (at, said, why) in self._said.items() if began - at < self._said_for_s(name)
@@ -180,9 +188,11 @@ class Observer:
         found = {name: said for name, (said, _) in answers.items()}
         return Status(servers, tuple(one.status(found) for one in self._looked))
 
-    def _left_out(self) -> dict[str, tuple[int, int]]:
-        """Return the group of a view -> events that it left out: late ones, and those without a time."""
-        return {group: counts for one in self._views for group, counts in one.left_out()}
+    def _kept(self) -> dict[Any, Any]:
+        """Return the group of a view -> events that it left out: late ones, and those without a time; and the contract
+        and name of a table that is refreshed -> its freshness."""
+        left_out = {group: counts for one in self._views for group, counts in one.left_out()}
+        return {**left_out, **{key: fresh for one in self._views for key, fresh in one.refreshed()}}
 
     def close(self) -> None:
         """Close the connections to Kafka."""
@@ -257,11 +267,17 @@ class _Looked:
         self._topics = (contract.topic, contract.dead_letter_topic)
         self._subjects = [one.name for one in contract.subjects]
         self._queries = [(name, spec, groups.name(contract, name)) for name, spec in queries.of(contract)]
+        self._refreshed = [
+            (queries.of_view(view.name, spec.kind), spec, view.spec.refresh or 0)
+            for view in contract.views
+            if view.is_refreshed
+            for spec in view.sinks
+        ]
         self._last: tuple[object, ContractStatus] | None = None
 
     def of_kind(self, kind: str) -> Iterator[SinkSpec]:
         """The tables in one kind of store."""
-        return (spec for _, spec, _ in self._queries if spec.kind == kind)
+        return (spec for _, spec, _ in (*self._queries, *self._refreshed) if spec.kind == kind)
 
     def status(self, found: Mapping[str, Mapping[Any, Any]]) -> ContractStatus:
         """Return the status.  `found`: server -> what it said."""
@@ -272,7 +288,8 @@ class _Looked:
             (kafka.get(f"group {group}"), found[spec.kind].get(spec.qualified), files.get(group))
             for _, spec, group in self._queries
         )
-        seen = topics, versions, sinks
+        refreshed = tuple(self._one_refreshed(found, *one) for one in self._refreshed)
+        seen = topics, versions, sinks, refreshed
         if self._last is None or self._last[0] != seen:
             self._last = seen, self._of(*seen)
         return self._last[1]
@@ -282,6 +299,7 @@ class _Looked:
         topics: tuple[TopicStatus | None, ...],
         versions: tuple[tuple[int, ...] | None, ...],
         sinks: tuple[tuple[int | None, Rows | None, tuple[int, int] | None], ...],
+        refreshed: tuple[SinkStatus, ...],
     ) -> ContractStatus:
         topic, dead_letters = (
             one or TopicStatus(name, None, None) for name, one in zip(self._topics, topics, strict=True)
@@ -291,7 +309,16 @@ class _Looked:
         for (name, spec, group), (lag, rows, left_out) in zip(self._queries, sinks, strict=True):
             late, timeless = left_out or (None, None)
             told.append(SinkStatus(name, spec.qualified, group, lag, rows, late, timeless))
-        return ContractStatus(self._name, topic, subjects, tuple(told), dead_letters)
+        return ContractStatus(self._name, topic, subjects, (*told, *refreshed), dead_letters)
+
+    def _one_refreshed(
+        self, found: Mapping[str, Mapping[Any, Any]], name: str, spec: SinkSpec, every_s: int
+    ) -> SinkStatus:
+        fresh: Freshness | None = found.get(_FILES, {}).get((self._name, name))
+        is_late = fresh is not None and time.time() - fresh.as_of > freshness.LATE_AFTER * every_s
+        as_of = fresh.as_of if fresh is not None else None
+        rows = found[spec.kind].get(spec.qualified)
+        return SinkStatus(name, spec.qualified, "", None, rows, every_s=every_s, refreshed=as_of, overdue=is_late)
 
 
 class _Views:
@@ -300,6 +327,13 @@ class _Views:
     def __init__(self, settings: Settings, contract: Contract) -> None:
         self._folder = settings.checkpoint_dir / contract.name
         self._queries = {name: groups.name(contract, name) for name, _ in queries.of(contract)}
+        self._contract = contract.name
+        self._tables = [name for name, _ in queries.refreshed(contract)]
+
+    def refreshed(self) -> Iterator[tuple[tuple[str, str], Freshness | None]]:
+        """Yield contract and name of each table that is refreshed, and how fresh it is."""
+        for name in self._tables:
+            yield (self._contract, name), freshness.newest(self._folder, name)
 
     def left_out(self) -> Iterator[tuple[str, tuple[int, int]]]:
         """Yield group and counts of the aggregations that have some."""

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from avro_data_contracts.streaming.inspection.status import ContractStatus, Status
+from avro_data_contracts.streaming.inspection.status import ContractStatus, SinkStatus, Status
 from avro_data_contracts.streaming.stores.store import Rows
 
 JSON_VERSION = 1
@@ -21,6 +21,7 @@ JSON_VERSION = 1
 _UNKNOWN, _NO_TOPIC, _NO_STREAM, _NO_TABLE = "unknown", "no topic", "no stream yet", "no table yet"
 _EVERY_S = 2.0
 _LOG_WIDTH = 160
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def document(found: Status) -> str:
@@ -89,16 +90,22 @@ def _stores(contracts: tuple[ContractStatus, ...], silent: Collection[str]) -> T
     groups = any(sink.late is not None for one in contracts for sink in one.sinks)
     for title in ("late", "no time") if groups else ():
         table.add_column(title, justify="right")
+    refreshed = any(sink.every_s is not None for one in contracts for sink in one.sinks)
+    if refreshed:
+        table.add_column("refreshed", justify="right")
     table.add_column("consumer group")
     for one in contracts:
         name = one.name
         for sink in one.sinks:
             none = _UNKNOWN if "kafka" in silent else _NO_STREAM
             lag = f"[yellow]{sink.lag:,}[/]" if sink.lag else _number(sink.lag, none)
+            if sink.every_s is not None:  # no query writes it
+                lag = ""
             left_out = [_left_out(one) for one in (sink.late, sink.timeless)] if groups else []
+            age = [_age(sink)] if refreshed else []
             # The query of a view has the name of the view in front.
             rows = _rows(sink.rows, _UNKNOWN if sink.sink.rpartition(".")[2] in silent else _NO_TABLE)
-            table.add_row(name, sink.sink, sink.table, rows, lag, *left_out, sink.group)
+            table.add_row(name, sink.sink, sink.table, rows, lag, *left_out, *age, sink.group)
             name = ""
     return table
 
@@ -106,6 +113,18 @@ def _stores(contracts: tuple[ContractStatus, ...], silent: Collection[str]) -> T
 def _left_out(events: int | None) -> str:
     """Events that an aggregation left out; nothing for other tables."""
     return "" if events is None else f"[yellow]{events:,}[/]" if events else "0"
+
+
+def _age(sink: SinkStatus) -> str:
+    """How old the rows of a table that is refreshed are; nothing for other tables."""
+    if sink.every_s is None:
+        return ""
+    if sink.refreshed is None:
+        return _UNKNOWN
+    seconds = max(0, round(time.time() - sink.refreshed))
+    size, unit = next(one for one in _UNITS if seconds >= one[0] or one[0] == 1)
+    words = f"{seconds // size} {unit} ago"
+    return f"[yellow]{words}[/]" if sink.overdue else words
 
 
 def _number(value: int | None, none: str) -> str:

@@ -169,7 +169,7 @@ def of_groups(pairs: Iterable[Pair], found: Circumstances) -> Unlike:
         else:
             assert wanted is not None
             assert stored is not None
-            columns = [name for name in wanted if not _alike(wanted[name], stored[name], name in found.binary)]
+            columns = [name for name in wanted if not alike(wanted[name], stored[name], name in found.binary)]
             if columns:
                 unlike.add(Kind.differs, f"the row of the group {where} differs in {', '.join(columns)}")
                 unlike.columns.update(columns)
@@ -180,7 +180,8 @@ def of_groups(pairs: Iterable[Pair], found: Circumstances) -> Unlike:
     return unlike
 
 
-def _alike(wanted: str | None, stored: str | None, near: bool) -> bool:
+def alike(wanted: str | None, stored: str | None, near: bool) -> bool:
+    """Return whether two cells are equal.  `near`: also if they are binary numbers with other last digits."""
     if wanted == stored:
         return True
     if not near or wanted is None or stored is None:

@@ -31,7 +31,7 @@ from avro_data_contracts.streaming.dead_letters import letters as dead_letters
 from avro_data_contracts.streaming.decode import strict, timestamps
 from avro_data_contracts.streaming.decode.batches import Asked, Decoding
 from avro_data_contracts.streaming.failures import ComputationFailed, UnreadableTimestamp, UnseenSchemaId
-from avro_data_contracts.streaming.inspection import behind, unlike
+from avro_data_contracts.streaming.inspection import behind, refreshed_table, unlike
 from avro_data_contracts.streaming.inspection.unlike import Circumstances, Unlike
 from avro_data_contracts.streaming.inspection.view_table import ViewTable
 from avro_data_contracts.streaming.run import job, pieces, source
@@ -90,6 +90,9 @@ class _Progress:
 class ViewTables:
     """The tables of a contract's views.
 
+    Attributes:
+        left_out: view -> why one of its tables was not compared; complete after `compare`.
+
     Args:
         ranges: partition -> first and last offset of the run that somebody asks about; None: the whole topic.  All of
             the topic is compared nevertheless, because a row may be made of other events too.  But only the events of
@@ -106,6 +109,7 @@ class ViewTables:
         self._checkpoints = Checkpoints(settings, contract)
         self._decoding = Decoding(Registry.from_settings(settings), contract)
         self._asked = Asked()
+        self.left_out: dict[str, str] = {}
 
     def compare(self) -> Iterator[ViewTable]:
         """Compare each table.
@@ -115,13 +119,23 @@ class ViewTables:
             ConfigurationError: a view is wrong, or its SQL fails for an event that no dead letter has.
         """
         sinks = {one.name: one for one in job.stores(self._settings, self._contract)}
-        for derived in (derive(self._contract, view) for view in self._contract.views):
+        for derived in (derive(self._contract, view) for view in self._contract.views if not view.is_refreshed):
             if _cannot(derived):
                 continue
             for spec in derived.whole().sinks:
                 sink = sinks[of_view(derived.view.name, spec.kind)]
                 assert isinstance(sink, ViewSink | GroupSink)
                 yield self._compared(derived, spec, sink)
+        for view in job.refreshed(self._settings, self._contract):
+            if _cannot(view.derived):
+                continue
+            folder = self._checkpoints.folder
+            found = refreshed_table.compared(self._spark, self._settings, self._contract, view, folder)
+            if isinstance(found, ViewTable):
+                yield found
+            else:
+                before = self.left_out.get(view.derived.view.name)
+                self.left_out[view.derived.view.name] = f"{before}; {found}" if before else found
 
     def _compared(self, derived: Derived, spec: SinkSpec, sink: ViewSink | GroupSink) -> ViewTable:
         begin = self._progress(sink.name)
@@ -235,7 +249,8 @@ def _cannot(derived: Derived) -> str:
     """Say why the SQL over the whole topic does not tell the rows of a view; empty when it does."""
     if derived.analysis.data:
         return "each batch has joined the reference data of its time"
-    return "rows of .latest are deleted, too" if derived.analysis.is_latest else ""
+    deletes = derived.analysis.is_latest and derived.analysis.refreshed is None
+    return "rows of .latest are deleted, too" if deletes else ""
 
 
 def _without(decoded: DataFrame, query: str, refused: Mapping[Coordinates, str]) -> DataFrame:

@@ -27,3 +27,10 @@ def begin(checkpoint: Path, empty: Callable[[], None]) -> None:
         aside.mkdir(parents=True, exist_ok=True)
     empty()
     shutil.rmtree(aside)
+
+
+def forget(checkpoint: Path) -> None:
+    """Remove the checkpoint of a query that is no more, because the view is refreshed now, and what began to."""
+    for one in (checkpoint, rebuilding(checkpoint)):
+        if one.exists():
+            shutil.rmtree(one)

@@ -221,6 +221,18 @@ def next_offsets(checkpoint: Path, topic: str) -> dict[int, int] | None:
     return {int(partition): offset for partition, offset in json.loads(offsets)[topic].items()}
 
 
+def settled(checkpoint: Path, topic: str) -> dict[int, int] | None:
+    """Return partition -> the offset after the last record that a query has written; None while it writes some.
+
+    None too if it has not begun, or if Spark is writing the checkpoint.
+    """
+    begun, ended = newest(checkpoint, "offsets"), newest(checkpoint)
+    try:
+        return position(checkpoint, topic) if begun == ended else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
 def ranges(checkpoint: Path, topic: str, batch: int) -> dict[int, tuple[int, int]]:
     """Return partition -> first and last offset of a batch that has begun, for each partition that it reads.
 

@@ -65,13 +65,24 @@ class Families:
             registry=self.registry,
             buckets=BATCH_BUCKETS,
         )
-        self.last = Gauge(
+        self.last = self._gauge(
             "stream_last_batch_timestamp_seconds",
             "When the last batch was written, seconds since the epoch; 0 before the first.",
-            _OF_A_SINK,
-            registry=self.registry,
         )
-        #: Those with the labels `contract` and `sink`, and no others.
+        self.refreshed = self._gauge(
+            "stream_view_refreshed_timestamp_seconds",
+            "Rows of a refreshed view are those of this time or later, seconds since the epoch; 0 before the first.",
+        )
+        self.refresh_seconds = self._gauge(
+            "stream_view_refresh_seconds", "How long the last refresh of a view took, in seconds."
+        )
+        self.interval = self._gauge(
+            "stream_view_refresh_interval_seconds",
+            "How often a view is refreshed, in seconds: `refresh` of its header.",
+        )
+        #: Those of tables that are refreshed, with the labels `contract` and `sink`.
+        self.of_refreshed = (self.refreshed, self.refresh_seconds, self.interval)
+        #: Those with the labels `contract` and `sink`, and no others, of tables that queries write.
         self.of_sinks = (
             *(self.records_in, self.records_out, self.skipped, self.uncommitted, self.lost),
             *(self.late, self.timeless),
@@ -107,7 +118,7 @@ class Families:
         self.lag.ask.pop(contract, None)
         self.latency.forget(contract)
         self.gaps.pop(contract, None)
-        for family in (*self.of_sinks, self.rejected, self.failed, self.broken_off):
+        for family in (*self.of_sinks, *self.of_refreshed, self.rejected, self.failed, self.broken_off):
             family.remove_by_labels({"contract": contract})
 
     def forget_sink(self, contract: str, sink: str) -> None:
@@ -115,11 +126,14 @@ class Families:
         self.lag.forget_sink(contract, sink)
         self.latency.forget(contract, sink)
         self.gaps[contract] = {gap for gap in self.gaps.get(contract, ()) if gap.sink != sink}
-        for family in (*self.of_sinks, self.failed):
+        for family in (*self.of_sinks, *self.of_refreshed, self.failed):
             family.remove_by_labels({"contract": contract, "sink": sink})
 
     def _counter(self, name: str, words: str, labels: tuple[str, ...] = _OF_A_SINK) -> Counter:
         return Counter(name, words, labels, registry=self.registry)
+
+    def _gauge(self, name: str, words: str) -> Gauge:
+        return Gauge(name, words, _OF_A_SINK, registry=self.registry)
 
 
 class Latency(Collector):

@@ -25,19 +25,22 @@ from avro_data_contracts.contracts.lineage import outputs, runs
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.streaming.run import gaps, pools, source
+from avro_data_contracts.streaming.run import afresh, gaps, pools, source
 from avro_data_contracts.streaming.run.batch_writer import BatchWriter
 from avro_data_contracts.streaming.run.broker import SameTopic, Watch
 from avro_data_contracts.streaming.run.checkpoints import Checkpoints
 from avro_data_contracts.streaming.run.metrics import Metrics
 from avro_data_contracts.streaming.run.progress import Progress
+from avro_data_contracts.streaming.run.refreshing import Refreshing
 from avro_data_contracts.streaming.run.store_query import Stopped, StoreQuery
-from avro_data_contracts.streaming.sinks.sink import Sink
+from avro_data_contracts.streaming.sinks.sink import Replacing, Sink
 from avro_data_contracts.streaming.stores.known import STORES
+from avro_data_contracts.streaming.stores.store import cannot_refresh
 
 if TYPE_CHECKING:
     from avro_data_contracts.streaming.views.groups import GroupSink
     from avro_data_contracts.streaming.views.projection import ViewSink
+    from avro_data_contracts.streaming.views.refreshed import RefreshedView
 
 log = structlog.get_logger("streaming")
 
@@ -61,12 +64,35 @@ def _of_views(settings: Settings, contract: Contract) -> list[ViewSink | GroupSi
     from avro_data_contracts.streaming.views.projection import JoinedViewSink, ViewSink
 
     found: list[ViewSink | GroupSink] = []
-    for derived in (derive(contract, view) for view in contract.views):
+    for derived in (derive(contract, view) for view in contract.views if not view.is_refreshed):
         whole = derived.whole()
         for spec in whole.sinks:
             projecting = JoinedViewSink if derived.analysis.data else ViewSink
             of = projecting if derived.analysis.grouping is None else GroupSink
             found.append(of(settings, contract, derived, STORES[spec.kind].sink(settings, whole, spec)))
+    return found
+
+
+def refreshed(settings: Settings, contract: Contract) -> list[RefreshedView]:
+    """Return the tables of views that no query writes, because they are refreshed.
+
+    Raises:
+        ConfigurationError: a view is wrong, or a store cannot refresh a table.
+    """
+    wanted = [view for view in contract.views if view.is_refreshed]
+    if not wanted:
+        return []
+    from avro_data_contracts.contracts.views.derived import derive
+    from avro_data_contracts.streaming.views.refreshed import RefreshedView
+
+    found: list[RefreshedView] = []
+    for derived in (derive(contract, view) for view in wanted):
+        whole = derived.whole()
+        for spec in whole.sinks:
+            inner = STORES[spec.kind].sink(settings, whole, spec)
+            if not isinstance(inner, Replacing):
+                raise cannot_refresh(spec.kind)
+            found.append(RefreshedView(settings, contract, derived, inner))
     return found
 
 
@@ -111,13 +137,15 @@ def prepare(settings: Settings, contract: Contract, *, accept_loss: bool = False
             if contract.spec.kafka.external
             else "register the contract: make register-schemas",
         )
-    wanted = stores(settings, contract)
+    wanted, of_refreshed = stores(settings, contract), refreshed(settings, contract)
     checkpoints = Checkpoints(settings, contract)
     checkpoints.claim(sink.name for sink in wanted)
     for sink in wanted:
         if checkpoints.begun(sink.name) and not sink.has_table():
             raise checkpoints.without_table(sink.name, sink.spec.qualified)
         sink.prepare()
+    for view in of_refreshed:
+        view.prepare()
     gaps.pass_over(settings, contract, checkpoints.folder, [sink.name for sink in wanted], accept_loss)
     return wanted
 
@@ -161,11 +189,21 @@ class Job:
         self._queries = {
             sink.name: StoreQuery(sink.name, self._stopping, settings.stream_retry_for_s, self._log) for sink in sinks
         }
+        self._refreshing: list[Refreshing] = []
+        for view in refreshed(settings, contract):
+            view.check(spark)
+            afresh.forget(checkpoints.folder / view.name)  # it wrote the table when the view was another one
+            self._refreshing.append(
+                Refreshing(
+                    spark, settings, contract, view, checkpoints.folder, self._stopping, self._metrics, self._log
+                )
+            )
         #: Whether its queries have been started.
         self.begun = False
         # Sink -> records of the batches that it has written.
         self._written = {sink.name: 0 for sink in sinks}
         self._rejected = 0
+        self._once = False
         folders = {sink.name: self._checkpoints / sink.name for sink in sinks}
         self._progress = Progress(settings, contract, folders, self._metrics.commit_failed)
         self._metrics.watch(self._progress.lag)
@@ -182,15 +220,22 @@ class Job:
             try:
                 self._stream(available_now)
             finally:
-                told.rows |= {**self._written, outputs.DEAD_LETTERS: self._rejected}
+                of_refreshed = {one.name: one.rows for one in self._refreshing}
+                told.rows |= {**self._written, **of_refreshed, outputs.DEAD_LETTERS: self._rejected}
 
     def _stream(self, available_now: bool) -> None:
+        self._once = available_now
         self._progress.begin()
         try:
             for sink in self._sinks:
                 self._queries[sink.name].follow(self._start(sink, available_now))
             self.begun = True
+            if not available_now:
+                for one in self._refreshing:
+                    one.begin()
             lost = self._wait(available_now)
+            if available_now:
+                self._refresh_once()
         except BaseException:
             # Spark would go on with those that have begun, and refuse to start them again.
             self._stopping.set()
@@ -213,6 +258,7 @@ class Job:
         """Say what the end of the stream waits for."""
         batches = [(name, query.batch) for name, query in self._queries.items()]
         writing = [f"{name} to write batch {batch}" for name, batch in batches if batch is not None]
+        writing += [f"{one.name} to be refreshed" for one in self._refreshing if one.at_work]
         return ", ".join(writing) or "the queries to end"
 
     def _wait(self, available_now: bool) -> ServiceError | None:
@@ -229,12 +275,25 @@ class Job:
                 elif (lost := broker.given_up()) is not None or (
                     # A stream that continues without one of its stores would hide the failure, so it ends.
                     # Kafka's client may hold up a query that has given up, and Spark still calls it active.
-                    not available_now and any(query.ended or not query.active for query in queries)
+                    not available_now
+                    and (
+                        any(query.ended or not query.active for query in queries)
+                        or any(one.error is not None for one in self._refreshing)
+                    )
                 ):
                     self._stopping.set()
         for query in queries:
             query.join()
+        for one in self._refreshing:
+            one.join()
         return lost
+
+    def _refresh_once(self) -> None:
+        """Refresh each view whose contract's table has everything that was there."""
+        for one in self._refreshing:
+            own = self._queries[one.source]
+            if not self._stopping.is_set() and not own.ended and own.failure() is None:
+                one.once()
 
     def _start(self, sink: Sink, available_now: bool) -> StreamingQuery:
         frame = source.stream(
@@ -276,6 +335,12 @@ class Job:
             if not query.ended and (failure := query.failure()) is not None:
                 self._writer.check_gaps(sink)
                 raise failure
+        for one in self._refreshing:
+            if (error := one.error) is not None:
+                raise error
+        for one in self._refreshing:
+            if one.stale is not None and self._once:
+                raise one.stale
 
 
 def _handler(job: Job, sink: Sink) -> Callable[[DataFrame, int], None]:

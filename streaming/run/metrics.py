@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from avro_data_contracts.contracts.catalog import queries
 from avro_data_contracts.contracts.catalog.contract import Contract
-from avro_data_contracts.contracts.errors import ServiceError
+from avro_data_contracts.contracts.errors import ContractsError, ServiceError
 from avro_data_contracts.streaming.decode.reasons import codes
 from avro_data_contracts.streaming.run.families import Families
 from avro_data_contracts.streaming.run.gaps import Gap
@@ -34,7 +34,8 @@ class Metrics:
         self.families = families or Families()
         self._now = now
         written = queries.of(contract)
-        self._sinks = {name for name, _ in written}
+        refreshed = queries.refreshed(contract)
+        self._sinks = {name for name, _ in (*written, *refreshed)}
         for name, sink in written:
             for metric in self.families.of_sinks:
                 metric.labels(self._contract, name)
@@ -42,6 +43,15 @@ class Metrics:
             # A series that begins at 1 has no increase, so the first failure would not raise an alert.
             for server in (sink.kind, "kafka", "registry"):
                 self.families.failed.labels(self._contract, name, server)
+        for name, sink in refreshed:
+            for gauge in self.families.of_refreshed:
+                gauge.labels(self._contract, name)
+            for server in (sink.kind, "spark"):
+                self.families.failed.labels(self._contract, name, server)
+        for view in contract.views:
+            if (every := view.spec.refresh) is not None:
+                for sink in view.sinks:
+                    self.families.interval.labels(self._contract, queries.of_view(view.name, sink.kind)).set(every)
         self.families.broken_off.labels(self._contract)
         of_stores = (refusals.reason(name) for name, _ in written)
         self._reasons = {*codes(contract), *of_stores}
@@ -71,6 +81,16 @@ class Metrics:
     def attempt_failed(self, sink: str, error: ServiceError) -> None:
         """Count a failed attempt at a batch, whether another follows or not."""
         self.families.failed.labels(self._contract, sink, error.server or sink).inc()
+
+    def refreshed(self, sink: str, as_of: float, seconds: float) -> None:
+        """Note that the rows of a refreshed view are those of a time, in seconds since the epoch."""
+        self.families.refreshed.labels(self._contract, sink).set(as_of)
+        self.families.refresh_seconds.labels(self._contract, sink).set(seconds)
+
+    def refresh_failed(self, sink: str, error: ContractsError) -> None:
+        """Count a failed attempt at a refresh."""
+        server = error.server if isinstance(error, ServiceError) else ""
+        self.families.failed.labels(self._contract, sink, server or "spark").inc()
 
     def lost(self, gaps: Iterable[Gap]) -> None:
         """Count records that a store will never have, lost in this run or an earlier one; each gap once."""

@@ -64,3 +64,15 @@ class Direct(Protocol):
 
         Raises ServiceError: the destination fails.
         """
+
+
+@runtime_checkable
+class Replacing(Sink, Protocol):
+    """A sink that also makes its table equal to rows that were computed as a whole."""
+
+    def replace(self, groups: DataFrame) -> Counts:
+        """Write all rows, in the form of a decoded batch, and delete those that are not among them.
+
+        Raises:
+            ServiceError: the destination fails, or refuses a row; a part of the rows may be written.
+        """

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pyspark.sql import DataFrame
+from py4j.protocol import Py4JJavaError
+from pyspark.errors.exceptions.captured import CapturedException
+from pyspark.sql import DataFrame, SparkSession
 
 from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ConfigurationError, ServiceError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming.sinks.sink import Sink
 
@@ -45,6 +48,15 @@ class Comparison:
 
     rows: int
     unlike: Iterator[tuple[Cells | None, Cells | None]]
+
+
+def cannot_refresh(kind: str) -> ConfigurationError:
+    """Return the error of a view that is refreshed, in a store that cannot do it."""
+    return ConfigurationError(
+        f"the stream cannot refresh tables of {kind}",
+        where=f"sinks.{kind}",
+        fix="name another store in the header of the view",
+    )
 
 
 class Store(ABC):
@@ -121,6 +133,26 @@ class Store(ABC):
             ServiceError: the server does not answer.
             Py4JJavaError: Spark cannot compute the batch.
         """
+
+    def stored(self, spark: SparkSession, settings: Settings, spec: Any, types: Mapping[str, str]) -> DataFrame:
+        """Return the rows of a table that exists, in raw form (`sinks.readback`), when Spark reads the frame.
+
+        Args:
+            types: the wanted columns -> the Avro type of each, a key of `readback.RAW`.
+
+        Raises:
+            ServiceError: the server does not answer.
+            Py4JJavaError: the same, in Spark's words.
+            ConfigurationError: the store cannot do it.
+        """
+        raise cannot_refresh(spec.kind)
+
+    def told(self, settings: Settings, error: Py4JJavaError | CapturedException) -> ServiceError:
+        """Return the error for one of Java's, of a frame of `stored`."""
+        raise NotImplementedError("a store that reads its tables back says what their errors mean")
+
+    def reconnect(self, settings: Settings) -> None:  # noqa: B027 - most stores keep no connection
+        """Let further frames of `stored` have another connection, because one hangs."""
 
     @abstractmethod
     def empty(self, settings: Settings, spec: Any) -> None:

@@ -19,7 +19,7 @@ from cassandra.cluster import Session
 
 from avro_data_contracts.streaming.run import job
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
-from avro_data_contracts.streaming.stores.cassandra.sink import CassandraSink
+from avro_data_contracts.streaming.stores.cassandra import sessions
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.processes import ended, run, running, wait_for
@@ -225,12 +225,11 @@ def test_dead_cassandra_session_is_not_reused_while_still_held(pipeline: Pipelin
     schema_id = pipeline.register()
     settings = pipeline.settings.model_copy(update={"stream_retry_for_s": 20})
     sinks = job.prepare(settings, pipeline.contract)
-    session_of = next(sink for sink in sinks if isinstance(sink, CassandraSink)).session_options
     pipeline.send({"value": pipeline.encode(schema_id, user(1))})
     job.Job(pipeline.spark, settings, pipeline.contract, sinks).run(available_now=True)
     configuration = pipeline.spark.sparkContext._jsc.sc().getConf().clone()
     configuration.set("spark.cassandra.auth.password", settings.cassandra_password)
-    for name, value in session_of().items():
+    for name, value in sessions.options(settings).items():
         configuration.set(name, value)
     connector = pipeline.spark._jvm.com.datastax.spark.connector.cql.CassandraConnector
     held = connector.apply(configuration).openSession()

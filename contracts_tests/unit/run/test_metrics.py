@@ -49,6 +49,8 @@ def test_docs_list_every_metric_with_its_type_and_labels(metrics: Metrics) -> No
     metrics.watch(boom)
     metrics.written("cassandra", batch(2, 1, TOO_SHORT=1), 0.5)
     metrics.attempt_failed("cassandra", ServiceError("out", server="cassandra"))
+    for gauge in metrics.families.of_refreshed:
+        gauge.labels("users_created", "v.postgres")
     code = {}
     for family in metrics.families.registry.collect():
         name = f"{family.name}_total" if family.type == "counter" else family.name

@@ -54,7 +54,7 @@ REFUSED = {
     "other field": ("SELECT buyer.name AS id FROM orders.latest", None, {}, "VIEW_KEY", "the view computes it"),
     "other key": ("SELECT id, number FROM orders.latest", OTHER, {}, "VIEW_KEY", "another primary key"),
     "every event": ("SELECT id FROM orders.latest", APPENDS, {}, "VIEW_KEY", "another primary key"),
-    "aggregate": ("SELECT count(*) AS id FROM orders.latest", None, {}, "VIEW_KIND", "would have to be taken out"),
+    "aggregate": ("SELECT count(*) AS id FROM orders.latest", None, {}, "VIEW_WATERMARK", "no `refresh`"),
     "no key": (
         "SELECT id FROM orders.latest", None, {"sinks": {"postgres": {"table": "orders", "mode": "append"}}},
         "VIEW_KIND", "has no table with such rows",

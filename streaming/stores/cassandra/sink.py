@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -40,11 +39,12 @@ from avro_data_contracts.streaming.sinks.masks import Masks
 from avro_data_contracts.streaming.sinks.newest import NewestWritten
 from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.sinks.refusals import RowsRefused
-from avro_data_contracts.streaming.stores.cassandra import cells, existing, expiry, row_by_row
+from avro_data_contracts.streaming.stores.cassandra import cells, existing, expiry, row_by_row, sessions
 from avro_data_contracts.streaming.stores.cassandra.connection import Way, connect, node
 from avro_data_contracts.streaming.stores.cassandra.direct import MICROS, DirectWriter, NotHere
 from avro_data_contracts.streaming.stores.cassandra.failures import SERVER
 from avro_data_contracts.streaming.stores.cassandra.failures import of_driver as failures_of_driver
+from avro_data_contracts.streaming.stores.cassandra.replacing import Refreshed
 
 _FORMAT = "org.apache.spark.sql.cassandra"
 # Deletions that go to the driver together.
@@ -53,27 +53,6 @@ _AT_ONCE = 1000
 _BEFORE_ALL = -(2**53)
 # After this time a node has on its disk what it acknowledged, or it is gone; see ADR 7.  Seconds.
 _ON_DISK_AFTER_S = 0.1
-# How long the connector keeps an unused session at least, ms; see `session_options`.
-_KEEP_SESSION_MS = 300_000
-
-
-@dataclass
-class _Session:
-    """The connector's session that sinks use now.
-
-    Attributes:
-        number: which session it is.
-        healthy: whether its last write was completed.
-        met: generation of the node at its last write.
-    """
-
-    number: int = 0
-    healthy: bool = True
-    met: int | None = None
-
-
-# By CASSANDRA_HOSTS.  The connector keeps its sessions for the whole JVM, so this does too.
-_SESSIONS: defaultdict[str, _Session] = defaultdict(_Session)
 
 
 class CassandraSink:
@@ -98,10 +77,11 @@ class CassandraSink:
         self._newest = NewestWritten(
             settings.checkpoint_dir / contract.name / "cassandra-newest.json", spec.qualified
         )
-        self._session = _SESSIONS[settings.cassandra_hosts]
+        self._session = sessions.of(settings)
         self._node = node(Way.of(settings))
         self._failed_without_refusal = False
         self._last_expiry = expiry.LAST
+        self._refreshed = Refreshed()
         self._direct = DirectWriter(self._table) if self.direct else None
 
     def has_table(self) -> bool:
@@ -124,16 +104,33 @@ class CassandraSink:
 
     def write(self, decoded: DataFrame) -> Counts:
         self._check_ttl()
+        with self._healthy():
+            newest, counts = self._upsert(decoded)
+        if not self.spec.groups:
+            self._newest.keep(newest)
+        return counts
+
+    def replace(self, groups: DataFrame) -> Counts:
+        with self._healthy():
+            moment = self._refreshed.next(self._settings, self.spec)
+            counts = self._upsert_groups(groups.withColumn(WRITE_TIME, F.lit(moment)))
+            self._refreshed.delete_older(self._settings, self.spec, moment)
+        return counts
+
+    @contextmanager
+    def _healthy(self) -> Iterator[None]:
+        """Choose the connector's session for a write.
+
+        Raises:
+            ServiceError: the node was restarted meanwhile, and may have lost what it had acknowledged (ADR 7).
+        """
         before = self._node.generation()
         if not self._session.healthy or before != self._session.met:
             self._session.number += 1
         self._session.healthy, self._session.met = False, before
-        newest, counts = self._upsert(decoded)
+        yield
         self._session.healthy = True
         self._check_on_disk(before)
-        if not self.spec.groups:
-            self._newest.keep(newest)
-        return counts
 
     @property
     def direct(self) -> bool:
@@ -310,17 +307,8 @@ class CassandraSink:
         again, self._failed_without_refusal = self._failed_without_refusal, True
         return again
 
-    def session_options(self) -> dict[str, str]:
-        """Return settings that select one of the connector's sessions.
-
-        A session that has lost its control connection may wait for its schema forever, or miss new tables.  The
-        connector reuses a session for equal settings as long as anything uses it, even a hanging task, on executors
-        too.  So the settings change after a failure, and after a restart of the node.
-        """
-        return {"spark.cassandra.connection.keepAliveMS": str(_KEEP_SESSION_MS + self._session.number)}
-
     def _options(self, table: Table) -> dict[str, str]:
-        return {"keyspace": self.spec.keyspace, "table": table.sink.table, **self.session_options()}
+        return {"keyspace": self.spec.keyspace, "table": table.sink.table, **sessions.options(self._settings)}
 
     def _delete(self, timed: DataFrame) -> None:
         """Record the deletions, then delete the rows, both with the tombstone's write time.

@@ -5,21 +5,27 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar
 
 from cassandra import InvalidRequest, OperationTimedOut, ReadTimeout
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.util import Date, Time
-from pyspark.sql import DataFrame
+from py4j.protocol import Py4JJavaError
+from pyspark.errors.exceptions.captured import CapturedException
+from pyspark.sql import DataFrame, SparkSession
 
 from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ServiceError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.contracts.tables import layout
-from avro_data_contracts.streaming.stores.cassandra import comparison, existing, options
-from avro_data_contracts.streaming.stores.cassandra.connection import connect
+from avro_data_contracts.streaming import failures
+from avro_data_contracts.streaming.sinks.readback import RAW
+from avro_data_contracts.streaming.stores.cassandra import comparison, existing, options, reading, sessions
+from avro_data_contracts.streaming.stores.cassandra.connection import Way, connect, node
+from avro_data_contracts.streaming.stores.cassandra.failures import SERVER
 from avro_data_contracts.streaming.stores.cassandra.sink import CassandraSink
 from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Comparison, Key, Rows, Store
 
@@ -30,6 +36,7 @@ _SLICE = 100
 class Cassandra(Store):
     """Apache Cassandra."""
 
+    java: ClassVar = {reading.CONNECTOR: reading.SOURCE}
     # Its driver logs a request that the server warns about, including values.
     java_options = "-Ddatastax-java-driver.advanced.request.log-warnings=false"
 
@@ -102,6 +109,20 @@ class Cassandra(Store):
     ) -> AbstractContextManager[Comparison]:
         cells = self.sink(settings, contract, spec).cells(decoded)
         return comparison.compared(settings, layout.of(contract, spec), cells)
+
+    def stored(
+        self, spark: SparkSession, settings: Settings, spec: CassandraSpec, types: Mapping[str, str]
+    ) -> DataFrame:
+        generation = node(Way.of(settings)).generation()
+        raw = {name: RAW[kind] for name, kind in types.items()}
+        return reading.rows(spark, settings, spec, raw, sessions.options(settings, met=generation))
+
+    def told(self, settings: Settings, error: Py4JJavaError | CapturedException) -> ServiceError:
+        self.reconnect(settings)
+        return failures.of_java(SERVER, settings.cassandra_hosts, error)
+
+    def reconnect(self, settings: Settings) -> None:
+        sessions.of(settings).number += 1
 
     def empty(self, settings: Settings, spec: CassandraSpec) -> None:
         with connect(settings) as session:

@@ -32,7 +32,7 @@ from avro_data_contracts.streaming.sinks.counts import Counts, counted
 from avro_data_contracts.streaming.sinks.masks import Masks
 from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.sinks.refusals import Coordinates, RowsRefused
-from avro_data_contracts.streaming.stores.postgres import cells, copying, existing, partitions
+from avro_data_contracts.streaming.stores.postgres import cells, copying, existing, partitions, replacing
 from avro_data_contracts.streaming.stores.postgres.connection import address, connect, jdbc, kept, place
 from avro_data_contracts.streaming.stores.postgres.failures import SERVER, of_driver
 from avro_data_contracts.streaming.stores.postgres.partitions import Partitions
@@ -110,6 +110,16 @@ class PostgresSink:
             if not self.spec.groups and (refused := self._refused(connection, decoded)):
                 raise RowsRefused(self.name, refused)
             raise told  # not about a single row
+
+    def replace(self, groups: DataFrame) -> Counts:
+        with place(self._settings), connect(self._settings, autocommit=True) as connection:
+            self._lock(connection)
+            connection.execute(self._empty())
+            counts = self._load(groups)
+            with connection.transaction():
+                for statement in replacing.statements(self._table, **self._names()):
+                    connection.execute(statement)
+        return counts
 
     @property
     def direct(self) -> bool:

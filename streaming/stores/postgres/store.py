@@ -9,15 +9,20 @@ from typing import Any, ClassVar
 
 import psycopg
 from psycopg import sql
-from pyspark.sql import DataFrame
+from py4j.protocol import Py4JJavaError
+from pyspark.errors.exceptions.captured import CapturedException
+from pyspark.sql import DataFrame, SparkSession
 
 from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ServiceError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.position import EVENT_OFFSET, EVENT_PARTITION, EVENT_TIMESTAMP
 from avro_data_contracts.contracts.stores.postgres.spec import PostgresSpec
 from avro_data_contracts.contracts.tables import layout
-from avro_data_contracts.streaming.stores.postgres import comparison, copying, existing
+from avro_data_contracts.streaming import failures
+from avro_data_contracts.streaming.stores.postgres import comparison, copying, existing, reading
 from avro_data_contracts.streaming.stores.postgres.connection import address, connect
+from avro_data_contracts.streaming.stores.postgres.failures import SERVER
 from avro_data_contracts.streaming.stores.postgres.sink import PostgresSink
 from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Comparison, Key, Rows, Store
 
@@ -123,6 +128,14 @@ class Postgres(Store):
     ) -> AbstractContextManager[Comparison]:
         cells = self.sink(settings, contract, spec).cells(decoded)
         return comparison.compared(settings, layout.of(contract, spec), cells)
+
+    def stored(
+        self, spark: SparkSession, settings: Settings, spec: PostgresSpec, types: Mapping[str, str]
+    ) -> DataFrame:
+        return reading.rows(spark, settings, spec, types)
+
+    def told(self, settings: Settings, error: Py4JJavaError | CapturedException) -> ServiceError:
+        return failures.of_java(SERVER, address(settings), error)
 
     def empty(self, settings: Settings, spec: PostgresSpec) -> None:
         with connect(settings, autocommit=True) as connection:

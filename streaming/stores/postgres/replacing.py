@@ -1,0 +1,41 @@
+"""The statements that make a table of PostgreSQL equal to the rows in its staging table.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from psycopg import sql
+
+from avro_data_contracts.contracts.stores.table import Table
+
+
+def statements(wanted: Table, *, table: sql.Identifier, staging: sql.Identifier) -> list[sql.Composed]:
+    """Return the statements: together in one transaction, they show readers the rows before or the rows after.
+
+    A row that stays as it is is not written.
+    """
+    key = list(wanted.sink.key)
+    columns = [column.name for column in wanted.all_columns]
+    others = [name for name in columns if name not in key]
+    parts = {
+        "table": table,
+        "staging": staging,
+        "columns": _list(columns),
+        "key": _list(key),
+        "same": sql.SQL(" AND ").join(
+            sql.SQL("stored.{0} = loaded.{0}").format(sql.Identifier(name)) for name in key
+        ),
+        "assigned": sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(one)) for one in others),
+        "stored": _list(others, "stored"),
+        "excluded": _list(others, "excluded"),
+    }
+    gone = "DELETE FROM {table} AS stored WHERE NOT EXISTS (SELECT FROM {staging} AS loaded WHERE {same})"
+    upsert = (
+        "INSERT INTO {table} AS stored ({columns}) SELECT {columns} FROM {staging} AS loaded "
+        "ON CONFLICT ({key}) DO UPDATE SET {assigned} WHERE ({stored}) IS DISTINCT FROM ({excluded})"
+    )
+    return [sql.SQL(gone).format(**parts), sql.SQL(upsert).format(**parts)]
+
+
+def _list(names: Iterable[str], side: str = "") -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(side, one) if side else sql.Identifier(one) for one in names)
