@@ -68,7 +68,7 @@ WRONG = [
     ("SELECT note AS id FROM orders", "VIEW_KEY", "may be null", "note"),
     ("SELECT score AS id FROM orders", "VIEW_KEY", "double", "score"),
     ("SELECT buyer AS id FROM orders", "VIEW_KEY", "record", "buyer"),
-    ("SELECT count(*) AS id FROM orders.latest", "VIEW_KIND", "an aggregate over orders.latest", "orders.latest"),
+    ("SELECT count(*) AS id FROM orders.latest", "VIEW_WATERMARK", "no `refresh`", "orders.latest"),
     ("SELECT id FROM orders.newest", "VIEW_COLUMN", "there is no orders.newest", "orders.newest"),
     ("SELECT o.id FROM orders o JOIN shops s ON s.id = o.note", "VIEW_COLUMN", "no reference data shops", "shops"),
     ("SELECT note AS id, count(*) AS n FROM orders GROUP BY note", "VIEW_WATERMARK", "no window", "note"),
