@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks import check, console, decode, files, latency, many, producer, registry, soak, stack, stream
+from benchmarks import check, console, decode, files, latency, many, producer, registry, scale, soak, stack, stream
 
 RESULTS = Path(__file__).parent / "results"
 CLONE = RESULTS.parent.parent
@@ -27,6 +27,7 @@ BENCHMARKS = {
     "idle": many.idle,
     "console": console.measure,
     "many": many.measure,
+    "scale": scale.measure,
     "soak": soak.measure,
 }
 
