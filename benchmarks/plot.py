@@ -1,7 +1,8 @@
-"""Draw docs/images/performance-light.svg and -dark.svg from the newest kept results: `python -m benchmarks.plot`.
+"""Draw docs/images/performance-light.svg and -dark.svg from the newest kept results.
 
 Latency against the rate, and throughput against the number of contracts in one process.  A diagram whose result was
-never kept is left out.  A test compares the pictures with the results.
+never kept is left out.  `make bench` with `--keep` draws them, and so does `python -m benchmarks.plot`.  A test
+compares them with the results.
 """
 
 from __future__ import annotations
@@ -138,6 +139,11 @@ def pictures() -> dict[Path, str]:
     return {IMAGES / f"performance-{name}.svg": picture(some, theme) for name, theme in THEMES.items()}
 
 
-if __name__ == "__main__":
+def draw() -> None:
+    """Write the pictures."""
     for path, drawn in pictures().items():
         path.write_text(drawn, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    draw()
