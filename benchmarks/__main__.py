@@ -11,7 +11,21 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks import check, console, decode, files, latency, many, producer, registry, soak, stack, stream
+from benchmarks import (
+    check,
+    console,
+    decode,
+    files,
+    latency,
+    many,
+    plot,
+    producer,
+    registry,
+    scale,
+    soak,
+    stack,
+    stream,
+)
 
 RESULTS = Path(__file__).parent / "results"
 CLONE = RESULTS.parent.parent
@@ -27,6 +41,7 @@ BENCHMARKS = {
     "idle": many.idle,
     "console": console.measure,
     "many": many.measure,
+    "scale": scale.measure,
     "soak": soak.measure,
 }
 
@@ -47,6 +62,7 @@ def main() -> None:
         print(json.dumps({name: result[name]}, indent=2), flush=True)
         if arguments.keep:
             file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+            plot.draw()
             print(f"saved in {file.relative_to(CLONE)}")
 
 

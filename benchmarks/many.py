@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,8 @@ def idle() -> dict[str, Any]:
     with servers.up() as (root, configured):
         found["kafka alone"] = _kafka(root)
         for name, number, view in (("2 contracts and their views", 2, True), ("10 contracts", 10, False)):
-            own, _ = _contracts(configured, f"idle{number}", number, view=view)
-            with _streaming(own, root, number * (4 if view else 2)) as (process, _log):
+            own, _ = contracts(configured, f"idle{number}", number, view=view)
+            with streaming(own, root, number * (4 if view else 2)) as (process, _log):
                 found[name] = _at_rest(process, root)
     return found
 
@@ -51,21 +51,28 @@ def measure() -> dict[str, Any]:
     found = {}
     with servers.up() as (root, configured):
         for number in CONTRACTS:
-            own, names = _contracts(configured, f"many{number}", number)
-            with _streaming(own, root, 2 * number) as (process, log):
+            own, names = contracts(configured, f"many{number}", number)
+            with streaming(own, root, 2 * number) as (process, log):
                 told = _at_rest(process, root)
                 told["records/s"] = _caught_up(own, names, log)
                 found[str(number)] = told
     return found
 
 
-def _contracts(configured: Settings, prefix: str, number: int, *, view: bool = False) -> tuple[Settings, list[str]]:
-    """Register copies of users_created in a folder of their own."""
+def contracts(
+    configured: Settings, prefix: str, number: int, *, view: bool = False, partitions: int | None = None
+) -> tuple[Settings, list[str]]:
+    """Register copies of users_created in a folder of their own.
+
+    Args:
+        view: whether each gets a view.
+        partitions: of each topic; None: as many as users_created has.
+    """
     names = [f"{prefix}_{one:02}" for one in range(number)]
     home = configured.checkpoint_dir.parent / prefix
     own = configured.model_copy(update={"checkpoint_dir": home / "checkpoints"})
     for name in names:
-        folder = servers.copied(own, name)
+        folder = servers.copied(own, name, partitions)
         if view:
             (folder / "views").mkdir()
             (folder / "views" / "seen.sql").write_text(_VIEW.format(name=name))
@@ -75,8 +82,15 @@ def _contracts(configured: Settings, prefix: str, number: int, *, view: bool = F
 
 
 @contextmanager
-def _streaming(configured: Settings, root: Path, queries: int) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """Run the stream of all contracts until the block ends.  When it begins, each query has written a record."""
+def streaming(
+    configured: Settings, root: Path, queries: int, more: Mapping[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Run the stream of all contracts until the block ends.  When it begins, each query has written a record.
+
+    Args:
+        queries: how many there are.
+        more: other environment variables for it.
+    """
     log = configured.checkpoint_dir.parent / "stream.log"
     told = {
         "CONTRACTS_DIR": str(configured.contracts_dir),
@@ -91,13 +105,12 @@ def _streaming(configured: Settings, root: Path, queries: int) -> Iterator[tuple
         process = subprocess.Popen(
             [sys.executable, "-m", "streaming", "--all"],
             cwd=servers.CLONE,
-            env={**os.environ, **exports, **told},
+            env={**os.environ, **exports, **told, **(more or {})},
             stdout=out,
             stderr=out,
         )
         try:
             _wait(lambda: len(set(_written(log))) >= queries, process, log)
-            time.sleep(_SETTLES_S)
             yield process, log
         finally:
             process.send_signal(signal.SIGTERM)
@@ -116,6 +129,12 @@ def send(configured: Settings, names: list[str], number: int) -> None:
         publisher.flush()
 
 
+def await_records(log: Path, number: int, process: subprocess.Popen[bytes]) -> int:
+    """Wait until each query has written that many records; return how many the slowest has written."""
+    _wait(lambda: min(_written(log).values(), default=0) >= number, process, log)
+    return min(_written(log).values())
+
+
 def _written(log: Path) -> dict[tuple[str, str], int]:
     """Return contract and sink -> records that the log says are written."""
     found: dict[tuple[str, str], int] = {}
@@ -125,6 +144,7 @@ def _written(log: Path) -> dict[tuple[str, str], int]:
 
 
 def _at_rest(process: subprocess.Popen[bytes], root: Path) -> dict[str, Any]:
+    time.sleep(_SETTLES_S)
     before, kafka = Usage.of(process.pid), Usage.of(servers.pid_of(root, "kafka"))
     time.sleep(_IDLE_S)
     after, later = Usage.of(process.pid), Usage.of(servers.pid_of(root, "kafka"))
@@ -154,7 +174,7 @@ def _caught_up(configured: Settings, names: list[str], log: Path) -> int:
     return round(each * len(names) / (time.monotonic() - start))
 
 
-def _wait(done: Any, process: subprocess.Popen[bytes] | None, log: Path) -> None:
+def _wait(done: Callable[[], bool], process: subprocess.Popen[bytes] | None, log: Path) -> None:
     deadline = time.monotonic() + 600
     while not done():
         ended = process is not None and process.poll() is not None

@@ -41,11 +41,15 @@ def exports_of(root: Path) -> dict[str, str]:
 
 
 @contextmanager
-def up() -> Iterator[tuple[Path, Settings]]:
-    """A running stack; yields its folder and settings that point to it."""
+def up(*more: str) -> Iterator[tuple[Path, Settings]]:
+    """A running stack; yields its folder and settings that point to it.
+
+    Args:
+        more: other arguments of `python -m stack up`.
+    """
     root = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
-        stack(root, "up", "--ports", "auto")
+        stack(root, "up", "--ports", "auto", *more)
         exports = exports_of(root)
         os.environ["JAVA_HOME"] = exports["JAVA_HOME"]
         # All servers are on this machine, and confluent-kafka's client reads these variables.
@@ -82,13 +86,19 @@ def registered(configured: Settings, name: str) -> tuple[Settings, Contract]:
     return own, register(own).get(name)
 
 
-def copied(configured: Settings, name: str) -> Path:
-    """Copy users_created under another name, beside the settings' checkpoints; returns its folder."""
+def copied(configured: Settings, name: str, partitions: int | None = None) -> Path:
+    """Copy users_created under another name, beside the settings' checkpoints; returns its folder.
+
+    Args:
+        partitions: of the topic; None: as many as users_created has.
+    """
     folder = configured.checkpoint_dir.parent / "schemas" / name
     # Without its views: each of them would be another query.
     shutil.copytree(CLONE / "schemas" / "users_created", folder, ignore=shutil.ignore_patterns("views"))
     contract: dict[str, Any] = yaml.safe_load((folder / "contract.yaml").read_text())
     contract["topic"], contract["dead_letter"]["topic"] = name, f"{name}.dlq"
+    if partitions is not None:
+        contract["kafka"]["partitions"] = partitions
     for sink in contract["sinks"].values():
         sink["table"] = name
     (folder / "contract.yaml").write_text(yaml.safe_dump(contract))
