@@ -383,7 +383,7 @@ def test_lag_appears_while_somebody_watches(console: RunningConsole, viewer: Vis
         expect(page.locator("[data-servers] .good")).to_have_count(4, timeout=20_000)
         expect(page.locator(f'tr[data-live="{name}"] [data-figure="lag"]')).to_have_text(str(lag + 40))
         # Is anything late now?  No stream runs, so nothing is written.
-        expect(page.locator("[data-late]")).to_have_text("1 of 1 contracts:", timeout=30_000)
+        expect(page.locator("[data-late]")).to_have_text("1 of 1 contracts is late.", timeout=30_000)
         late = page.locator("[data-late-list] li")
         expect(late).to_have_text(re.compile(f"{name}: nothing was written for \\d+ s"))
         expect(late.get_by_role("link", name=name)).to_have_attribute("href", re.compile(f"contracts/{name}.html$"))
