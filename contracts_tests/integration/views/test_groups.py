@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
+import time
 from typing import Any
 
 import pytest
@@ -33,7 +33,6 @@ from contracts_tests.fixtures.grouped_rows import (
 from contracts_tests.fixtures.pipeline import Pipeline
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import headers
-from contracts_tests.fixtures.view_rows import stream_killed
 
 COUNTED = """\
 SELECT window(registered_date, '1 hour').start AS hour, coalesce(country, '-') AS country, {values}
@@ -127,15 +126,6 @@ def test_rows_of_groups_are_those_of_the_sql_over_the_topic(pipeline: Pipeline) 
     rebuild(pipeline.settings, pipeline.contract, "v", accept_loss=False)
     pipeline.stream()
     assert stored(pipeline, table) == found
-
-
-def test_killed_stream_leaves_the_rows_of_the_sql(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
-    schema_id = add_fields(pipeline)
-    table = add_groups(pipeline)
-    stream_killed(stack, pipeline, tmp_path, schema_id, events)
-    pipeline.stream()
-    wanted = as_batch(pipeline)
-    assert stored(pipeline, table) == {"cassandra": wanted, "postgres": wanted}
 
 
 def test_batch_that_breaks_off_between_rows_and_state_is_repeated(
@@ -249,8 +239,13 @@ def test_event_joins_two_sessions_unless_it_is_late(pipeline: Pipeline) -> None:
     assert values(pipeline, table, "n") == {(0, "DE"): (4,)}
 
 
-def test_windows_are_in_utc_where_clocks_change(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
-    """In Berlin, two hours of 2020-10-25 are called two, and 2020-03-29 has no such hour."""
+def test_windows_are_in_utc_where_clocks_change(
+    stack: RunningStack, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In Berlin, two hours of 2020-10-25 are called two, and 2020-03-29 has no such hour.
+
+    The processes of test_kills.py are in Berlin too, with a JVM of their own.
+    """
     schema_id = add_fields(pipeline)
     lengths = {"1 hour": dt.timedelta(hours=1), "1 day": dt.timedelta(days=1)}
     tables = {
@@ -266,7 +261,12 @@ def test_windows_are_in_utc_where_clocks_change(stack: RunningStack, pipeline: P
     days = (dt.datetime(2020, 3, 28, 20, tzinfo=dt.UTC), dt.datetime(2020, 10, 24, 20, tzinfo=dt.UTC))
     moments = [day + dt.timedelta(minutes=30 * step) for day in days for step in range(60)]
     send(pipeline, schema_id, *(at(moment) for moment in moments))
-    done = processes.run_apart(stack, pipeline, "--available-now", TZ="Europe/Berlin")
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        done = processes.run(stack, pipeline, "--available-now")
+        assert time.tzname == ("CET", "CEST")
+    time.tzset()
     assert done.returncode == 0, done.stderr
     zero = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     for length, whole in lengths.items():
