@@ -48,7 +48,8 @@ def schema_ids(frame: DataFrame, header: str = framing.VALUE_HEADER) -> list[Sch
     """
     key = StrictReader(frame.sparkSession, header, {}, {}, None).key()
     found = _with_headers(frame).select(key.alias("key")).where("key IS NOT NULL").groupBy("key").count()
-    rows = found.orderBy(F.col("count").desc(), F.length("key"), "key").collect()
+    # Sorted here: for a sort of its own, Spark would read the frame a second time.
+    rows = sorted(found.collect(), key=lambda row: (-row["count"], len(row.key), row.key))
     return [int(row.key) if row.key.isdecimal() else row.key for row in rows]
 
 

@@ -199,39 +199,37 @@ def test_show_filters_letters_and_hides_their_contents(dlq: Dlq) -> None:
     assert [one["place"] for one in told["put_back"]] == [f"{name}-1-0"]
 
 
-def test_replay_reads_omitted_value_from_topic_or_reports_it_lost(dlq: Dlq) -> None:
-    pipeline = dlq.pipeline
-    large = b"{" + random.Random(1).randbytes(1_048_300)
+def test_replay_reads_what_a_letter_omits_from_topic_or_reports_it_lost(dlq: Dlq) -> None:
+    pipeline, name = dlq.pipeline, dlq.pipeline.contract.topic
+    large, key = b"{" + random.Random(1).randbytes(1_048_300), random.Random(1).randbytes(1_048_350)
     pipeline.send({"value": large, "key": "large", "partition": 1, "timestamp": 1_600_000_000_000})
+    of_key = {"value": None, "key": key, "headers": OWN_HEADERS, "timestamp": 1_600_000_000_000, "partition": 2}
+    pipeline.send(of_key)
     pipeline.stream()
-    [letter] = dlq.json("show")["letters"]
+    letters = {one["place"]: one for one in dlq.json("show")["letters"]}
+    assert letters.keys() == {f"{name}-1-0", f"{name}-2-0"}
+    letter = letters[f"{name}-1-0"]
     assert (letter["value_left_out"], letter["value_bytes"]) == (True, len(large))
-
-    assert len(dlq.json("replay")["put_back"]) == 1
-
-    before, after = dlq.events()
-    assert everything(before) == everything(after)
-    admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka_bootstrap_servers})
-    upto = TopicPartition(pipeline.contract.topic, 1, 1)
-    admin.delete_records([upto])[upto].result(30)
-    told = dlq.json("replay", "--again", code=1)
-    assert told["put_back"] == []
-    assert [one["place"] for one in told["lost"]] == [f"{pipeline.contract.topic}-1-0"]
-    assert "not put back" in dlq.run("dlq", "replay", "--again", code=1)
-    assert len(dlq.events()) == 1
-
-
-def test_replay_reads_key_too_large_for_a_letter_from_topic(dlq: Dlq) -> None:
-    key = random.Random(1).randbytes(1_048_350)
-    dlq.pipeline.send({"value": None, "key": key, "headers": OWN_HEADERS, "timestamp": 1_600_000_000_000})
-    dlq.pipeline.stream()
-    [letter] = dlq.json("show")["letters"]
+    letter = letters[f"{name}-2-0"]
     assert (letter["key_bytes"], letter["key_left_out"], letter["headers"]) == (len(key), True, [])
 
-    assert len(dlq.json("replay")["put_back"]) == 1
+    assert len(dlq.json("replay")["put_back"]) == 2
 
-    before, after = dlq.events()
-    assert everything(before) == everything(after)
+    of_partition: dict[int | None, list[Message]] = {}
+    for message in dlq.events():
+        of_partition.setdefault(message.partition(), []).append(message)
+    assert of_partition.keys() == {1, 2}
+    for before, after in of_partition.values():
+        assert everything(before) == everything(after)
+    admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka_bootstrap_servers})
+    upto = TopicPartition(name, 1, 1)
+    admin.delete_records([upto])[upto].result(30)
+    again = ("replay", "--again", "--at", f"{name}-1-0")
+    told = dlq.json(*again, code=1)
+    assert told["put_back"] == []
+    assert [one["place"] for one in told["lost"]] == [f"{name}-1-0"]
+    assert "not put back" in dlq.run("dlq", *again, code=1)
+    assert len(dlq.events()) == 3
 
 
 def test_small_message_limit_keeps_and_replays_every_letter(dlq: Dlq) -> None:
@@ -253,19 +251,23 @@ def test_small_message_limit_keeps_and_replays_every_letter(dlq: Dlq) -> None:
     assert {message.value() for message in dlq.events()} == sent
 
 
-@pytest.mark.parametrize("millis", [-5, 1])
-def test_letter_keeps_timestamp_that_the_client_cannot_send(dlq: Dlq, millis: int) -> None:
-    schema_id = dlq.pipeline.register()
-    dlq.pipeline.send({"value": b"{", "timestamp": millis, "partition": 0})
-    dlq.pipeline.send({"value": dlq.pipeline.encode(schema_id, user(1)), "partition": 0})
+def test_letter_keeps_timestamp_that_the_client_cannot_send(dlq: Dlq) -> None:
+    schema_id, name = dlq.pipeline.register(), dlq.pipeline.contract.topic
+    for partition, millis in enumerate((-5, 1)):
+        dlq.pipeline.send({"value": b"{", "timestamp": millis, "partition": partition})
+        dlq.pipeline.send({"value": dlq.pipeline.encode(schema_id, user(1)), "partition": partition})
     dlq.pipeline.stream()
     dlq.pipeline.stream(afresh=True)
 
-    [letter] = dlq.json("show")["letters"]
-    assert letter["time"] == ("1969-12-31T23:59:59.995+00:00" if millis < 0 else "1970-01-01T00:00:00.001+00:00")
-    assert json.loads(dlq.run("reconcile", "--json"))["dead_lettered"] == {"TOO_SHORT": 1}
-    told = dlq.json("replay", code=1 if millis < 0 else 0)
-    assert (len(told["lost"]), len(told["put_back"])) == ((1, 0) if millis < 0 else (0, 1))
+    letters = {one["place"]: one["time"] for one in dlq.json("show")["letters"]}
+    assert letters == {
+        f"{name}-0-0": "1969-12-31T23:59:59.995+00:00",
+        f"{name}-1-0": "1970-01-01T00:00:00.001+00:00",
+    }
+    assert json.loads(dlq.run("reconcile", "--json"))["dead_lettered"] == {"TOO_SHORT": 2}
+    told = dlq.json("replay", code=1)
+    assert [one["place"] for one in told["lost"]] == [f"{name}-0-0"]
+    assert [one["place"] for one in told["put_back"]] == [f"{name}-1-0"]
 
 
 def test_reject_of_a_producer_has_no_record_to_replay(dlq: Dlq) -> None:

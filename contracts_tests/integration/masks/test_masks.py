@@ -92,8 +92,20 @@ def test_both_stores_have_what_the_masks_make_of_every_type(
 @pytest.fixture
 def people(settings_of_stack: Settings, spark: SparkSession, tmp_path: Path) -> Pipeline:
     """Three events, streamed with masks for the e-mail (hash) and the number (none)."""
+    return people_in(tmp_path, settings_of_stack, spark)
+
+
+@pytest.fixture(scope="module")
+def same_people(
+    settings_of_stack: Settings, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> Pipeline:
+    """The same for tests that stream nothing else."""
+    return people_in(tmp_path_factory.mktemp("people"), settings_of_stack, spark)
+
+
+def people_in(folder: Path, settings_of_stack: Settings, spark: SparkSession) -> Pipeline:
     settings = settings_of_stack.model_copy(update={"mask_key": SECRET})
-    made = pipeline_of(settings, spark, tmp_path, FIELDS, ("id",))
+    made = pipeline_of(settings, spark, folder, FIELDS, ("id",))
     with_masks(made, [{"field": "email", "mask": "hash"}])
     schema_id = made.register()
     made.send(*({"value": made.encode(schema_id, event(number))} for number in range(3)))
@@ -120,40 +132,42 @@ def hashed(key: Any = KEY) -> dict[str, Any]:
     return {one["id"]: key.of(one["email"]) for one in map(event, range(3))}
 
 
-def test_key_that_is_missing_weak_or_another_stops_the_stream(stack: RunningStack, people: Pipeline) -> None:
-    assert emails(people) == [hashed()] * 2
+def test_key_that_is_missing_weak_or_another_stops_the_stream(stack: RunningStack, same_people: Pipeline) -> None:
+    assert emails(same_people) == [hashed()] * 2
     for key, what in (("", "MASK_KEY is not set"), ("weak", "fewer than 16 bytes"), (OTHER, KEY.id)):
-        people.settings = people.settings.model_copy(update={"mask_key": key})
+        settings = same_people.settings.model_copy(update={"mask_key": key})
         with pytest.raises(ConfigurationError) as stopped:
-            job.prepare(people.settings, people.contract)
+            job.prepare(settings, same_people.contract)
         assert what in str(stopped.value)
         assert OTHER not in str(stopped.value)
-        done = processes.run(stack, people, "--available-now", MASK_KEY=key)
+        done = processes.run(stack, same_people, "--available-now", MASK_KEY=key)
         assert done.returncode == 2, done.stderr
         assert what in done.stderr
     assert "rewrite" in done.stderr
-    with postgres.connect(people.settings) as connection:
+    with postgres.connect(same_people.settings) as connection:
         (comment,) = connection.execute(
-            "SELECT obj_description(to_regclass(%s), 'pg_class')", (people.contract.spec.sinks.postgres.quoted,)
+            "SELECT obj_description(to_regclass(%s), 'pg_class')", (same_people.contract.spec.sinks.postgres.quoted,)
         ).fetchone()
     assert comment == f"[mask key {KEY.id}]"
 
 
-def test_reconcile_tells_rows_that_are_masked_otherwise(stack: RunningStack, people: Pipeline) -> None:
+def test_reconcile_tells_rows_that_are_masked_otherwise(stack: RunningStack, same_people: Pipeline) -> None:
     key = {"MASK_KEY": SECRET}
-    assert processes.run(stack, people, "reconcile", **key).returncode == 0
-    with postgres.connect(people.settings) as connection:
-        connection.execute(f"UPDATE {people.contract.spec.sinks.postgres.quoted} SET email = 'true' WHERE id = 'p1'")
-    with cassandra.connect(people.settings) as session:
-        table = people.contract.spec.sinks.cassandra.quoted
+    assert processes.run(stack, same_people, "reconcile", **key).returncode == 0
+    with postgres.connect(same_people.settings) as connection:
+        connection.execute(
+            f"UPDATE {same_people.contract.spec.sinks.postgres.quoted} SET email = 'true' WHERE id = 'p1'"
+        )
+    with cassandra.connect(same_people.settings) as session:
+        table = same_people.contract.spec.sinks.cassandra.quoted
         session.execute(f"UPDATE {table} SET email = 'true' WHERE id = 'p2'")
         session.execute(f"UPDATE {table} SET email = 'true' WHERE id = 'p0'")
-    done = processes.run(stack, people, "reconcile", **key)
+    done = processes.run(stack, same_people, "reconcile", **key)
     assert done.returncode == 1
     assert "masked otherwise: 1 rows in PostgreSQL" in done.stdout
     assert "masked otherwise: 2 rows in Cassandra" in done.stdout
-    assert f"python -m streaming rewrite {people.folder.name}" in done.stdout
-    assert processes.run(stack, people, "reconcile").returncode == 2  # without the key
+    assert f"python -m streaming rewrite {same_people.folder.name}" in done.stdout
+    assert processes.run(stack, same_people, "reconcile").returncode == 2  # without the key
 
 
 def test_rewrite_brings_rows_to_another_key_and_to_other_masks(stack: RunningStack, people: Pipeline) -> None:

@@ -163,19 +163,18 @@ def test_store_takes_over_dead_letters_only_without_a_gap(unstreamed: Pipeline) 
         checkpoints.claim(["postgres"])
 
 
-def test_lost_table_is_reported_and_not_replaced_by_an_empty_one(pipeline: Pipeline) -> None:
-    schema_id = pipeline.register()
-    pipeline.send(*({"value": pipeline.encode(schema_id, user(number))} for number in range(3)))
-    pipeline.stream()
-    with postgres.connect(pipeline.settings) as connection:
-        connection.execute(f"DROP TABLE {pipeline.contract.spec.sinks.postgres.quoted}")
+def test_lost_table_is_reported_and_not_replaced_by_an_empty_one(lean: Pipeline) -> None:
+    schema_id = lean.register()
+    lean.send(*({"value": lean.encode(schema_id, user(number))} for number in range(3)))
+    lean.stream()
+    with postgres.connect(lean.settings) as connection:
+        connection.execute(f"DROP TABLE {lean.contract.spec.sinks.postgres.quoted}")
 
     with pytest.raises(ConfigurationError, match="there is no such table") as refused:
-        pipeline.stream()
+        lean.stream()
 
     command = re.search(r"mv '[^']+' '[^']+'", refused.value.fix)
     assert command is not None
     subprocess.run(command[0], shell=True, check=True)
-    pipeline.stream()
-    assert set(pipeline.postgres_rows()) == set(pipeline.cassandra_rows())
-    assert len(pipeline.postgres_rows()) == 3
+    lean.stream()
+    assert lean.postgres_rows().keys() == {user(number)["id"] for number in range(3)}

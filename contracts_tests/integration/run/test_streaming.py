@@ -46,13 +46,23 @@ def fields(row: dict[str, Any]) -> dict[str, Any]:
     return comparable({name: row[name] for name in FIELDS})
 
 
-def test_stream_leaves_no_client_of_kafka_behind(pipeline: Pipeline) -> None:
+def test_stream_leaves_no_client_of_kafka_behind_and_reconcile_finds_a_missing_row(pipeline: Pipeline) -> None:
     """Spark's gateway keeps what was given to it for as long as the process lives."""
     schema_id = pipeline.register()
-    pipeline.send({"value": pipeline.encode(schema_id, user(1))}, {"value": b"bad"})
+    pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "key": str(n)} for n in range(10)))
+    pipeline.send({"value": b"bad"})
     with none_left():
         pipeline.stream()
         assert reconcile(pipeline.settings, pipeline.contract).in_order()
+    with cassandra.connect(pipeline.settings) as connected:
+        table = pipeline.contract.spec.sinks.cassandra.quoted
+        connected.execute(f"DELETE FROM {table} WHERE id = %s", [uuid.UUID(user(7)["id"])])
+
+    outcome = reconcile(pipeline.settings, pipeline.contract)
+
+    assert not outcome.in_order()
+    assert (outcome.stores["cassandra"].rows, outcome.stores["postgres"].rows) == (9, 10)
+    assert len(outcome.stores["cassandra"].missing) == 1
 
 
 def test_every_value_arrives_unchanged_in_both_stores(pipeline: Pipeline) -> None:
@@ -145,21 +155,6 @@ def test_schema_ids_first_seen_in_a_later_batch_are_looked_up(pipeline: Pipeline
         expected = {user(number)["id"]: "?" if number < 6 else "new" for number in range(12)}
         assert {key: row["note"] for key, row in rows.items()} == expected
     assert sorted(letter.value() for letter in pipeline.dead_letters()) == [b""] * 20 + [unknown] * 2
-
-
-def test_unknown_enum_symbol_becomes_the_enum_default(pipeline: Pipeline) -> None:
-    file = pipeline.folder / "value.avsc"
-    old = file.read_text()
-    grown = pipeline.evolve(
-        lambda schema: next(f for f in schema["fields"] if f["name"] == "gender")["type"]["symbols"].append("OTHER")
-    )
-    pipeline.send({"value": pipeline.encode(grown, user(1, gender="OTHER"))})
-    file.write_text(old)  # a stream that still has the old schema
-
-    pipeline.stream()
-
-    assert [row["gender"] for row in pipeline.cassandra_rows().values()] == ["UNKNOWN"]
-    assert [row["gender"] for row in pipeline.postgres_rows().values()] == ["UNKNOWN"]
 
 
 def test_bad_records_are_dead_lettered_unchanged_and_good_ones_stored(pipeline: Pipeline) -> None:
@@ -261,7 +256,7 @@ def _with_date(pipeline: Pipeline, schema_id: int, days: int) -> bytes:
     return marker.replace(b"\x02\xc8\x01", b"\x02" + varint)
 
 
-def test_new_field_becomes_a_column_and_old_producers_keep_working(pipeline: Pipeline) -> None:
+def test_new_field_becomes_a_column_and_old_producers_and_streams_keep_working(pipeline: Pipeline) -> None:
     first = pipeline.register()
     pipeline.send({"value": pipeline.encode(first, user(1))})
     pipeline.stream()
@@ -274,16 +269,29 @@ def test_new_field_becomes_a_column_and_old_producers_keep_working(pipeline: Pip
     renewed = {name: value for name, value in user(2, score=9).items() if name != "username"}
     pipeline.send({"value": pipeline.encode(second, renewed)}, {"value": pipeline.encode(first, user(3))})
     pipeline.stream()
+    # A stream that still has the old schema gives the enum's default to a symbol that it does not know.
+    file = pipeline.folder / "value.avsc"
+    old = file.read_text()
+    third = pipeline.evolve(
+        lambda schema: next(f for f in schema["fields"] if f["name"] == "gender")["type"]["symbols"].append("OTHER")
+    )
+    pipeline.send({"value": pipeline.encode(third, user(4, gender="OTHER", score=8))})
+    file.write_text(old)
     pipeline.stream()
 
     for rows in (pipeline.cassandra_rows(), pipeline.postgres_rows()):
-        told = {key: (row["score"], row["username"]) for key, row in rows.items()}
-        assert told == {user(1)["id"]: (None, "user1"), user(2)["id"]: (9, None), user(3)["id"]: (7, None)}
+        told = {key: (row["score"], row["username"], row["gender"]) for key, row in rows.items()}
+        assert told == {
+            user(1)["id"]: (None, "user1", "FEMALE"),
+            user(2)["id"]: (9, None, "FEMALE"),
+            user(3)["id"]: (7, None, "FEMALE"),
+            user(4)["id"]: (8, None, "UNKNOWN"),
+        }
 
 
 def test_changed_primary_key_prevents_startup(pipeline: Pipeline) -> None:
     pipeline.register()
-    pipeline.stream()
+    job.prepare(pipeline.settings, pipeline.contract)
     contract = pipeline.folder / "contract.yaml"
     before = contract.read_text()
     contract.write_text(before.replace("- id\n", "- email\n"))
@@ -307,117 +315,93 @@ def test_table_not_made_for_the_contract_is_left_alone(pipeline: Pipeline) -> No
         assert ([column.name for column in found.description or ()], found.fetchall()) == (["id"], [(7,)])
 
 
-def test_recreated_topic_is_read_from_its_beginning(pipeline: Pipeline) -> None:
+def test_recreated_topic_is_read_from_its_beginning(lean: Pipeline) -> None:
     """The checkpoint's offsets belong to the deleted topic of the same name."""
-    schema_id = pipeline.register()
-    pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "partition": 0} for n in range(20)))
-    pipeline.stream()
-    running = job.Job(
-        pipeline.spark, pipeline.settings, pipeline.contract, job.prepare(pipeline.settings, pipeline.contract)
-    )
-    admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka_bootstrap_servers})
-    admin.delete_topics([pipeline.contract.topic])[pipeline.contract.topic].result(30)
-    pipeline.register()
-    pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "partition": 0} for n in range(20, 60)))
+    schema_id = lean.register()
+    lean.send(*({"value": lean.encode(schema_id, user(n)), "partition": 0} for n in range(20)))
+    lean.stream()
+    running = job.Job(lean.spark, lean.settings, lean.contract, job.prepare(lean.settings, lean.contract))
+    admin = AdminClient({"bootstrap.servers": lean.settings.kafka_bootstrap_servers})
+    admin.delete_topics([lean.contract.topic])[lean.contract.topic].result(30)
+    lean.register()
+    lean.send(*({"value": lean.encode(schema_id, user(n)), "partition": 0} for n in range(20, 60)))
     # A stream that is already running would continue at offset 20 and silently skip the first records.
     with pytest.raises(Refused, match="created again while the stream read it"):
         running.run(available_now=True)
 
-    pipeline.stream()
+    lean.stream()
 
-    assert len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 60
+    assert len(lean.postgres_rows()) == 60
 
 
-def test_rereading_the_topic_changes_nothing(pipeline: Pipeline) -> None:
+def test_newest_event_wins_and_rereading_changes_nothing(pipeline: Pipeline) -> None:
+    """Events of a user in one batch and in two, in the same millisecond (offsets 999 and 1000), and at the epoch."""
     schema_id = pipeline.register()
-    pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "key": str(n)} for n in range(50)))
-    pipeline.send(*({"value": pipeline.encode(schema_id, user(n, phone=None)), "key": str(n)} for n in range(25)))
+
+    def event(number: int, partition: int, millis: int, phone: str | None, name: str) -> dict[str, Any]:
+        value = pipeline.encode(schema_id, user(number, phone=phone, first_name=name))
+        return {"value": value, "partition": partition, "timestamp": millis}
+
+    pipeline.send(*[event(9, 0, 1_000_000, None, "filler")] * 999, event(3, 0, 2_000_000, "7", "z"))
+    pipeline.send(event(1, 1, 2_000_000, None, "newer"), event(2, 1, 2_000_000, None, "newer"))
+    pipeline.send(event(1, 1, 1_000_000, "7", "older"))
+    send_at_the_epoch(pipeline, 2, user(4, phone="7", first_name="z"))
+    many = [user(number) for number in range(100, 150)]
+    changed = [user(number, phone=None) for number in range(100, 125)]
+    pipeline.send(*({"value": pipeline.encode(schema_id, one), "partition": 2} for one in (*many, *changed)))
     pipeline.stream()
+    pipeline.send(event(3, 0, 2_000_000, None, "a"), event(2, 1, 1_000_000, "7", "older"))
+    send_at_the_epoch(pipeline, 2, user(4, phone=None, first_name="a"))
+
+    pipeline.stream()
+
     before = pipeline.cassandra_rows(), pipeline.postgres_rows()
-    assert before[0][user(3)["id"]]["phone"] is None
-    assert before[0][user(30)["id"]]["phone"] == "555"
+    for rows in before:
+        found = {number: rows[user(number)["id"]] for number in range(1, 5)}
+        assert {number: (row["first_name"], row["phone"]) for number, row in found.items()} == {
+            1: ("newer", None),
+            2: ("newer", None),
+            3: ("a", None),
+            4: ("a", None),
+        }
+        assert [found[number]["kafka_timestamp"].year in (1969, 1970) for number in (1, 4)] == [True, True]
+        offsets = {number: (row["kafka_partition"], row["kafka_offset"]) for number, row in found.items()}
+        assert offsets == {1: (1, 0), 2: (1, 1), 3: (0, 1000), 4: (2, 1 + 75)}
+        phones = {number: rows[user(number)["id"]]["phone"] for number in range(100, 150)}
+        assert phones == {number: None if number < 125 else "555" for number in phones}
 
     pipeline.stream(afresh=True)
 
     assert (pipeline.cassandra_rows(), pipeline.postgres_rows()) == before
 
 
-@pytest.mark.parametrize("batches", [1, 2])
-def test_older_event_never_overwrites_a_newer_one(pipeline: Pipeline, batches: int) -> None:
-    schema_id = pipeline.register()
-    newer = {
-        "value": pipeline.encode(schema_id, user(1, phone=None, first_name="newer")),
-        "key": "1",
-        "timestamp": 2_000_000,
-    }
-    older = {
-        "value": pipeline.encode(schema_id, user(1, phone="7", first_name="older")),
-        "key": "1",
-        "timestamp": 1_000_000,
-    }
-    pipeline.send(newer)
-    if batches == 2:
-        pipeline.stream()
-    pipeline.send(older)
-
-    pipeline.stream()
-
-    for rows in (pipeline.cassandra_rows(), pipeline.postgres_rows()):
-        assert [(row["first_name"], row["phone"], row["kafka_offset"]) for row in rows.values()] == [
-            ("newer", None, 0)
-        ]
-
-
-def test_later_event_of_the_same_millisecond_wins_entirely(pipeline: Pipeline) -> None:
-    """The offsets are 999 and 1000, in different batches."""
-    schema_id = pipeline.register()
-    other = {"value": pipeline.encode(schema_id, user(2)), "partition": 0, "timestamp": 1_000_000}
-    earlier = pipeline.encode(schema_id, user(1, phone="7", first_name="z"))
-    later = pipeline.encode(schema_id, user(1, phone=None, first_name="a"))
-    pipeline.send(*[other] * 999, {"value": earlier, "partition": 0, "timestamp": 2_000_000})
-    pipeline.stream()
-    pipeline.send({"value": later, "partition": 0, "timestamp": 2_000_000})
-
-    pipeline.stream()
-
-    for rows in (pipeline.cassandra_rows(), pipeline.postgres_rows()):
-        row = rows[user(1)["id"]]
-        assert (row["first_name"], row["phone"], row["kafka_offset"]) == ("a", None, 1000)
-
-
-def test_events_at_the_epoch_are_ordered_by_offset(pipeline: Pipeline) -> None:
-    """librdkafka replaces timestamp 0 with the current time, so Java's client sends the records."""
-    schema_id = pipeline.register()
+def send_at_the_epoch(pipeline: Pipeline, partition: int, record: dict[str, Any]) -> None:
+    """Send with Java's client: librdkafka replaces timestamp 0 with the current time."""
     jvm = pipeline.spark._jvm
     bytes_ = "org.apache.kafka.common.serialization.ByteArraySerializer"
     servers = pipeline.settings.kafka_bootstrap_servers
     configuration = {"bootstrap.servers": servers, "key.serializer": bytes_, "value.serializer": bytes_}
     producer = jvm.org.apache.kafka.clients.producer.KafkaProducer(configuration)
-    for record in (user(1, phone="7", first_name="z"), user(1, phone=None, first_name="a")):
-        value = pipeline.encode(schema_id, record)
-        producer.send(
-            jvm.org.apache.kafka.clients.producer.ProducerRecord(pipeline.contract.topic, 0, 0, None, value)
-        )
-        producer.flush()
-        pipeline.stream()
+    value = pipeline.encode(pipeline.register(), record)
+    name = pipeline.contract.topic
+    producer.send(jvm.org.apache.kafka.clients.producer.ProducerRecord(name, partition, 0, None, value))
     producer.close()
 
-    for rows in (pipeline.cassandra_rows(), pipeline.postgres_rows()):
-        row = rows[user(1)["id"]]
-        assert row["kafka_timestamp"].year in (1969, 1970)
-        assert (row["first_name"], row["phone"], row["kafka_offset"]) == ("a", None, 1)
 
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_both_stores_hold_the_newest_event_of_each_row_in_any_order(pipeline: Pipeline, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "small"), [(1, 0), (2, 1000)], ids=["the usual way", "small batches"])
+def test_both_stores_hold_the_newest_event_of_each_row_in_any_order(
+    pipeline: Pipeline, seed: int, small: int
+) -> None:
     """Few keys and milliseconds, any partition, several batches; then a reread from the middle and from the start."""
     dice = random.Random(seed)
     schema_id = pipeline.register()
+    update = {"stream_max_per_batch": 12, "stream_small_batch": small}
+    pipeline.settings = pipeline.settings.model_copy(update=update)
     newest: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {}
     offsets = [0, 0, 0]
     middle = pipeline.settings.checkpoint_dir.with_name("middle")
-    for number in range(5):
-        for _ in range(12):
+    for batches in (2, 3):
+        for _ in range(12 * batches):
             partition, timestamp = dice.randrange(3), 1_000_000 + dice.randrange(3)
             record = user(dice.randrange(4), phone=dice.choice([None, "5"]), first_name=f"{dice.random()}")
             value = pipeline.encode(schema_id, record)
@@ -427,7 +411,7 @@ def test_both_stores_hold_the_newest_event_of_each_row_in_any_order(pipeline: Pi
             if record["id"] not in newest or newest[record["id"]][0] < position:
                 newest[record["id"]] = (position, record)
         pipeline.stream()
-        if number == 1:
+        if not middle.exists():
             shutil.copytree(pipeline.settings.checkpoint_dir, middle)
 
     def stored() -> list[dict[str, tuple[Any, ...]]]:
@@ -441,6 +425,7 @@ def test_both_stores_hold_the_newest_event_of_each_row_in_any_order(pipeline: Pi
     }
     assert stored() == [wanted, wanted]
 
+    pipeline.settings = pipeline.settings.model_copy(update={"stream_max_per_batch": 1000})
     shutil.rmtree(pipeline.settings.checkpoint_dir)
     shutil.copytree(middle, pipeline.settings.checkpoint_dir)
     pipeline.stream()
@@ -448,22 +433,6 @@ def test_both_stores_hold_the_newest_event_of_each_row_in_any_order(pipeline: Pi
 
     pipeline.stream(afresh=True)
     assert stored() == [wanted, wanted]
-
-
-def test_reconcile_finds_a_missing_row(pipeline: Pipeline) -> None:
-    schema_id = pipeline.register()
-    pipeline.send(*({"value": pipeline.encode(schema_id, user(n)), "key": str(n)} for n in range(10)))
-    pipeline.stream()
-    assert reconcile(pipeline.settings, pipeline.contract).in_order()
-    with cassandra.connect(pipeline.settings) as connected:
-        table = pipeline.contract.spec.sinks.cassandra.quoted
-        connected.execute(f"DELETE FROM {table} WHERE id = %s", [uuid.UUID(user(7)["id"])])
-
-    outcome = reconcile(pipeline.settings, pipeline.contract)
-
-    assert not outcome.in_order()
-    assert (outcome.stores["cassandra"].rows, outcome.stores["postgres"].rows) == (9, 10)
-    assert len(outcome.stores["cassandra"].missing) == 1
 
 
 def test_reconcile_counts_a_key_that_no_row_can_have_as_missing(
@@ -507,16 +476,16 @@ def test_starting_second_stream_takes_no_rows_from_the_first(
     assert seen == [50]
 
 
-def test_reject_too_large_for_dead_letter_topic_omits_its_value(pipeline: Pipeline) -> None:
-    schema_id = pipeline.register()
+def test_reject_too_large_for_dead_letter_topic_omits_its_value(lean: Pipeline) -> None:
+    schema_id = lean.register()
     large = b"{" + random.Random(1).randbytes(1_048_300)
-    pipeline.send({"value": large, "key": "large", "partition": 0}, {"value": b"{small", "partition": 0})
-    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
+    lean.send({"value": large, "key": "large", "partition": 0}, {"value": b"{small", "partition": 0})
+    lean.send({"value": lean.encode(schema_id, user(1))})
 
-    pipeline.stream()
+    lean.stream()
 
-    assert len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 1
-    small, without = sorted(pipeline.dead_letters(), key=lambda letter: letter.key() or b"")
+    assert len(lean.postgres_rows()) == 1
+    small, without = sorted(lean.dead_letters(), key=lambda letter: letter.key() or b"")
     assert (small.value(), headers(small)["contracts.reason"]) == (b"{small", "BAD_MAGIC")
     told = headers(without)
     assert (without.key(), without.value(), told["contracts.reason"]) == (b"large", None, "BAD_MAGIC")

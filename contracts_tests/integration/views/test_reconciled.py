@@ -6,6 +6,8 @@ import datetime as dt
 import json
 from typing import Any
 
+import pytest
+
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures import processes
@@ -17,6 +19,12 @@ from contracts_tests.fixtures.view_rows import SQL as OF_EVENTS
 from contracts_tests.fixtures.view_rows import add_view
 
 HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture
+def pipeline(lean: Pipeline) -> Pipeline:
+    """The tables of the views matter here, in both stores, and not the contract's own."""
+    return lean
 
 
 class Reconciled:
