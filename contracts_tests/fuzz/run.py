@@ -102,12 +102,13 @@ def send(fuzzed: Fuzzed, seed: int, count: int) -> int:
         }
     )
     failed: list[str] = []
+    name = fuzzed.pipeline.contract.topic
     for _ in range(count):
         record = made.next()
         while True:
             try:
                 producer.produce(
-                    fuzzed.pipeline.contract.topic,
+                    name,
                     **record,
                     on_delivery=lambda error, _: failed.append(error.str()) if error else None,
                 )

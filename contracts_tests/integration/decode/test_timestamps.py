@@ -14,7 +14,7 @@ from avro_data_contracts.streaming.decode import timestamps
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
-from contracts_tests.fixtures.pipeline import Pipeline, made
+from contracts_tests.fixtures.pipeline import Pipeline, unregistered, without_cassandra
 from contracts_tests.fixtures.processes import run
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
@@ -49,7 +49,16 @@ MILLIS = {
 @pytest.fixture
 def timeless(settings_of_stack: Settings, spark: SparkSession, tmp_path: Path) -> Pipeline:
     """A pipeline whose topic accepts every timestamp."""
-    pipeline = made(settings_of_stack, spark, tmp_path)
+    return without_limit(unregistered(settings_of_stack, spark, tmp_path))
+
+
+@pytest.fixture
+def lean(settings_of_stack: Settings, spark: SparkSession, tmp_path: Path) -> Pipeline:
+    """The same, without a table in Cassandra."""
+    return without_limit(without_cassandra(unregistered(settings_of_stack, spark, tmp_path)))
+
+
+def without_limit(pipeline: Pipeline) -> Pipeline:
     file = pipeline.folder / "contract.yaml"
     contract = yaml.safe_load(file.read_text())
     contract["kafka"]["config"]["message.timestamp.after.max.ms"] = str(2**63 - 1)
@@ -106,53 +115,53 @@ def test_timestamp_is_stored_unchanged_or_its_record_is_dead_lettered(
     assert len(json.loads(shown.stdout)["letters"]) == len(FAR)
 
 
-def test_out_of_range_timestamp_does_not_affect_other_records(timeless: Pipeline) -> None:
+def test_out_of_range_timestamp_does_not_affect_other_records(lean: Pipeline) -> None:
     """Good and bad records, updates of one key and two schema versions share a batch with such a timestamp."""
-    schema_id = timeless.register()
-    later = timeless.evolve(
+    schema_id = lean.register()
+    later = lean.evolve(
         lambda schema: schema["fields"].append({"name": "note", "type": "string", "default": "-", "doc": "x"})
     )
-    timeless.send(
-        {"value": timeless.encode(schema_id, user(1, phone="1")), "timestamp": NOW, "partition": 0},
-        {"value": timeless.encode(schema_id, user(1, phone="0")), "timestamp": NOW - 1, "partition": 0},
+    lean.send(
+        {"value": lean.encode(schema_id, user(1, phone="1")), "timestamp": NOW, "partition": 0},
+        {"value": lean.encode(schema_id, user(1, phone="0")), "timestamp": NOW - 1, "partition": 0},
         {"value": b"{", "timestamp": NOW, "partition": 0},
         {"value": b"\x00\x7f\xff\xff\xffx", "timestamp": NOW, "partition": 1},
-        {"value": timeless.encode(later, {**user(2), "note": "n"}), "timestamp": NOW, "partition": 1},
+        {"value": lean.encode(later, {**user(2), "note": "n"}), "timestamp": NOW, "partition": 1},
     )
-    send(timeless, {"far": NOW * 1_000_000}, 3)
+    send(lean, {"far": NOW * 1_000_000}, 3)
 
-    timeless.stream()
-    timeless.stream(afresh=True)
+    lean.stream()
+    lean.stream(afresh=True)
 
-    for rows in (timeless.cassandra_rows(), timeless.postgres_rows()):
-        assert rows.keys() == {user(1)["id"], user(2)["id"]}
-        assert (rows[user(1)["id"]]["phone"], rows[user(2)["id"]]["note"]) == ("1", "n")
-    assert reconcile(timeless.settings, timeless.contract).dead_lettered == {
+    rows = lean.postgres_rows()
+    assert rows.keys() == {user(1)["id"], user(2)["id"]}
+    assert (rows[user(1)["id"]]["phone"], rows[user(2)["id"]]["note"]) == ("1", "n")
+    assert reconcile(lean.settings, lean.contract).dead_lettered == {
         "TIMESTAMP_OUT_OF_RANGE": 1,
         "TOO_SHORT": 1,
         "UNKNOWN_SCHEMA_ID": 1,
     }
 
 
-def test_timestamp_refused_by_dead_letter_topic_is_kept_in_a_header(timeless: Pipeline, stack: RunningStack) -> None:
+def test_timestamp_refused_by_dead_letter_topic_is_kept_in_a_header(lean: Pipeline, stack: RunningStack) -> None:
     """The dead-letter topic, like each, has the broker's limit of one hour into the future."""
-    timeless.register()
+    lean.register()
     millis = NOW * 1_000
-    timeless.send(*({"value": b"{%d" % number, "timestamp": millis} for number in range(3)), {"value": b"{"})
+    lean.send(*({"value": b"{%d" % number, "timestamp": millis} for number in range(3)), {"value": b"{"})
 
-    timeless.stream()
+    lean.stream()
 
-    letters = {letter.value(): dict(letter.headers()) for letter in timeless.dead_letters()}
+    letters = {letter.value(): dict(letter.headers()) for letter in lean.dead_letters()}
     assert letters.keys() == {b"{0", b"{1", b"{2", b"{"}
     assert [int(letters[b"{%d" % number]["contracts.timestamp"]) for number in range(3)] == [millis] * 3
-    assert reconcile(timeless.settings, timeless.contract).in_order()
+    assert reconcile(lean.settings, lean.contract).in_order()
 
-    file = timeless.folder / "contract.yaml"
+    file = lean.folder / "contract.yaml"
     limit = yaml.safe_load(file.read_text())
     limit["kafka"]["config"]["message.timestamp.after.max.ms"] = "3600000"
     file.write_text(yaml.safe_dump(limit))
-    timeless.register()
-    replayed = run(stack, timeless, "dlq", "replay", "--json")
+    lean.register()
+    replayed = run(stack, lean, "dlq", "replay", "--json")
     assert replayed.returncode == 1, replayed.stderr
     told = json.loads(replayed.stdout)
     assert (len(told["put_back"]), len(told["lost"])) == (1, 3)

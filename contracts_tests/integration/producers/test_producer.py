@@ -98,13 +98,13 @@ def test_every_user_arrives_unchanged(topic: Topic) -> None:
     assert by_id(topic.records()) == by_id([to_record(user) for user in generated("s", 700)])
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "http://127.0.0.1:9"])
-def test_producer_bypasses_proxies_from_the_environment(topic: Topic, proxy: str) -> None:
+def test_producer_bypasses_proxies_from_the_environment(topic: Topic) -> None:
     names = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
-    variables = dict.fromkeys([*names, *map(str.lower, names)], proxy)
-    done = topic.produce("--count", "5", **variables, NO_PROXY="", no_proxy="")
-    assert done.returncode == 0, done.stderr
-    assert len(topic.records()) == 5
+    for number, proxy in enumerate(("socks5://127.0.0.1:9", "http://127.0.0.1:9"), start=1):
+        variables = dict.fromkeys([*names, *map(str.lower, names)], proxy)
+        done = topic.produce("--count", "5", **variables, NO_PROXY="", no_proxy="")
+        assert done.returncode == 0, done.stderr
+        assert topic.count() == 5 * number
 
 
 def test_second_run_sends_the_same_ids_to_the_same_partitions(topic: Topic) -> None:
@@ -225,31 +225,31 @@ def test_record_that_does_not_fit_the_contract_is_dead_lettered(unregistered: To
         )
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "words"),
-    [
-        ("registered_date", dt.datetime(2024, 2, 29, 12), "the schema: it has no zone"),
-        (
-            "registered_date",
-            dt.datetime(2024, 2, 29, 12, 0, 0, 1, dt.UTC),
-            "the schema: it has parts of a millisecond",
-        ),
-        ("dob", dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC), "the schema: it is a date with a time"),
-        ("id", "somebody", "the schema: it is not a UUID"),
-        ("gender", "OTHER", "the schema: it is not a symbol"),
-        ("email", b"a@example.com", "the schema: it is not text"),
-    ],
-)
-def test_value_that_would_be_altered_is_refused(topic: Topic, field: str, value: Any, words: str) -> None:
+ALTERED = [
+    ("registered_date", dt.datetime(2024, 2, 29, 12), "the schema: it has no zone"),
+    (
+        "registered_date",
+        dt.datetime(2024, 2, 29, 12, 0, 0, 1, dt.UTC),
+        "the schema: it has parts of a millisecond",
+    ),
+    ("dob", dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC), "the schema: it is a date with a time"),
+    ("id", "somebody", "the schema: it is not a UUID"),
+    ("gender", "OTHER", "the schema: it is not a symbol"),
+    ("email", b"a@example.com", "the schema: it is not text"),
+]
+
+
+def test_value_that_would_be_altered_is_refused(topic: Topic) -> None:
     publisher = Publisher(topic.contract, topic.settings)
     publisher.open()
     record = to_record(generated("s", 1)[0])
     publisher.send(record)
-    with pytest.raises(publish.RejectedRecord) as caught:
-        publisher.send(record | {field: value})
-    assert caught.value.reason == "INVALID_RECORD"
-    assert f"field {field} does not fit {words}" in caught.value.what
-    assert str(value) not in caught.value.what
+    for field, value, words in ALTERED:
+        with pytest.raises(publish.RejectedRecord) as caught:
+            publisher.send(record | {field: value})
+        assert caught.value.reason == "INVALID_RECORD"
+        assert f"field {field} does not fit {words}" in caught.value.what
+        assert str(value) not in caught.value.what
     publisher.flush()
     assert topic.records() == [record]
 

@@ -22,6 +22,7 @@ from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
 from contracts_tests.fixtures import examples
 from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.command import Done, run_program
 from contracts_tests.fixtures.repository import Repository
 from contracts_tests.fixtures.stack import RunningStack
 
@@ -82,9 +83,8 @@ def test_plan_is_empty_after_register(
     assert second.steps == second.conflicts == ()
 
 
-def contracts(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "contracts"), *arguments]
-    return subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, check=False)
+def contracts(*arguments: str, environment: dict[str, str]) -> Done:
+    return run_program("contracts", *arguments, environment=environment)
 
 
 @pytest.fixture
@@ -95,8 +95,11 @@ def environment(stack: RunningStack, tmp_path: Path) -> dict[str, str]:
 
 
 def test_second_register_changes_nothing_and_says_so(environment: dict[str, str]) -> None:
-    first = contracts("register", environment=environment)
-    second = contracts("register", environment=environment)
+    """The program itself."""
+    command = [str(Path(sys.executable).parent / "contracts"), "register"]
+    told = {"cwd": CLONE, "env": environment, "capture_output": True, "text": True}
+    first = subprocess.run(command, **told, check=False)
+    second = subprocess.run(command, **told, check=False)
     assert (first.returncode, second.returncode) == (0, 0)
     assert "done register" in first.stdout
     assert "no changes" in second.stdout

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.registry.register import Servers
 from avro_data_contracts.contracts.registry.topics import Topics
 from avro_data_contracts.contracts.settings import Settings
-from contracts_tests.fixtures.clone import CLONE
+from contracts_tests.fixtures.command import Done, run_program
 from contracts_tests.fixtures.stack import RunningStack
 
 LEVELS = ["NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE"]
@@ -105,9 +103,8 @@ def test_schema_that_refers_to_a_type_not_yet_registered_is_compared_here(reposi
     assert "b: " in conflict.fix
 
 
-def contracts(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "contracts", *arguments]
-    return subprocess.run(command, cwd=CLONE, env=environment, capture_output=True, text=True, check=False)
+def contracts(*arguments: str, environment: dict[str, str]) -> Done:
+    return run_program("contracts", *arguments, environment=environment)
 
 
 def test_plan_and_dry_run_end_with_1_and_change_nothing_where_the_registry_would_refuse(

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pyspark.sql import SparkSession
 from structlog.testing import capture_logs
 
 from avro_data_contracts.contracts.errors import Refused, ServiceError
+from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from avro_data_contracts.streaming.run import job
 from avro_data_contracts.streaming.stores.cassandra import connection as cassandra
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
-from contracts_tests.fixtures.pipeline import Pipeline
+from contracts_tests.fixtures.pipeline import Pipeline, unregistered
 from contracts_tests.fixtures.users import reasons
+
+
+@pytest.fixture
+def pipeline(settings_of_stack: Settings, spark: SparkSession, tmp_path: Path) -> Pipeline:
+    """A pipeline whose contract each test replaces."""
+    return unregistered(settings_of_stack, spark, tmp_path)
 
 
 def written(pipeline: Pipeline, sinks: dict[str, Any], fields: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from structlog.testing import capture_logs
 
 from avro_data_contracts.streaming.inspection.reconcile import reconcile
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
@@ -34,6 +35,8 @@ EVENTS = {
     13: [[(RECORD, 1000)], [(TOMBSTONE, 2000), (RECORD, 3000)], [(TOMBSTONE, 2500)]],
     14: [[(TOMBSTONE, 2000), (TOMBSTONE, 1000)], [(TOMBSTONE, 4000), (TOMBSTONE, 3000)], [(RECORD, 3500)]],
 }
+# A row that fills the batches, so that all have as many records.
+FILLER = 15
 # Timestamps of the rows that exist in the end.
 THERE = {3: 2000, 4: 2000, 6: 2000, 8: 5000, 9: 5000, 13: 3000}
 
@@ -71,19 +74,22 @@ def rows(pipeline: Pipeline) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def test_newest_event_wins_within_and_across_batches_and_on_reread(deleting: Pipeline) -> None:
     schema_id = deleting.register()
-    keys = {number: key(deleting, number) for number in EVENTS}
+    keys = {number: key(deleting, number) for number in (*EVENTS, FILLER)}
+    sent = []
+    most = max(sum(len(batches[batch]) for batches in EVENTS.values()) for batch in range(3))
     for batch in range(3):
-        for number, batches in EVENTS.items():
-            for kind, millis in batches[batch]:
-                value = deleting.encode(schema_id, user(number, first_name=f"{millis} in {batch}"))
-                deleting.send(
-                    {
-                        "key": keys[number],
-                        "value": value if kind == RECORD else None,
-                        "timestamp": 1_600_000_000_000 + millis,
-                    }
-                )
+        events = [(number, *one) for number, batches in EVENTS.items() for one in batches[batch]]
+        events += [(FILLER, RECORD, 1000)] * (most - len(events))
+        for number, kind, millis in events:
+            value = deleting.encode(schema_id, user(number, first_name=f"{millis} in {batch}"))
+            found = {"key": keys[number], "value": value if kind == RECORD else None, "partition": 0}
+            sent.append({**found, "timestamp": 1_600_000_000_000 + millis})
+    deleting.send(*sent)
+    deleting.settings = deleting.settings.model_copy(update={"stream_max_per_batch": most})
+    with capture_logs() as logs:
         deleting.stream()
+    of_postgres = [line for line in logs if line["event"] == "batch written" and line["sink"] == "postgres"]
+    assert [line["records"] for line in of_postgres] == [most] * 3
 
     in_cassandra, in_postgres = rows(deleting)
 
@@ -95,9 +101,10 @@ def test_newest_event_wins_within_and_across_batches_and_on_reread(deleting: Pip
     outcome = reconcile(deleting.settings, deleting.contract)
     assert outcome.in_order()
     for store in outcome.stores.values():
-        assert (store.keys, store.rows, store.deleted) == (len(EVENTS), len(THERE), len(EVENTS) - len(THERE))
+        deleted = len(EVENTS) - len(THERE)
+        assert (store.keys, store.rows, store.deleted) == (len(EVENTS) + 1, len(THERE) + 1, deleted)
 
-    deleting.settings = deleting.settings.model_copy(update={"stream_max_per_batch": 9})
+    deleting.settings = deleting.settings.model_copy(update={"stream_max_per_batch": 15})
     deleting.stream(afresh=True)
 
     assert rows(deleting) == (in_cassandra, in_postgres)
@@ -148,23 +155,23 @@ def test_every_key_version_deletes_and_invalid_keys_are_dead_lettered(deleting: 
     assert outcome.stores["cassandra"].missing == ()
 
 
-def test_rejected_tombstones_delete_when_replayed_after_the_switch(pipeline: Pipeline, stack: RunningStack) -> None:
-    schema_id = pipeline.register()
-    dlq = Dlq(pipeline, stack.exports)
+def test_rejected_tombstones_delete_when_replayed_after_the_switch(lean: Pipeline, stack: RunningStack) -> None:
+    schema_id = lean.register()
+    dlq = Dlq(lean, stack.exports)
     millis = 1_600_000_000_000
     for number in (1, 2):
-        value = pipeline.encode(schema_id, user(number))
-        pipeline.send({"key": key(pipeline, number), "value": value, "timestamp": millis})
-        pipeline.send({"key": key(pipeline, number), "value": None, "timestamp": millis + number})
-    pipeline.send({"key": key(pipeline, 2), "value": pipeline.encode(schema_id, user(2)), "timestamp": millis + 3})
-    pipeline.stream()
-    assert len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 2
+        value = lean.encode(schema_id, user(number))
+        lean.send({"key": key(lean, number), "value": value, "timestamp": millis})
+        lean.send({"key": key(lean, number), "value": None, "timestamp": millis + number})
+    lean.send({"key": key(lean, 2), "value": lean.encode(schema_id, user(2)), "timestamp": millis + 3})
+    lean.stream()
+    assert len(lean.postgres_rows()) == 2
     assert dlq.reasons() == {"NULL_VALUE": (2, 0, 0, 2)}
 
-    switch(pipeline)
+    switch(lean)
     assert len(dlq.json("replay", "--reason", "NULL_VALUE")["put_back"]) == 2
-    pipeline.stream()
+    lean.stream()
 
-    assert rows(pipeline) == ({user(2)["id"]: "First 2"}, {user(2)["id"]: "First 2"})
-    assert reconcile(pipeline.settings, pipeline.contract).in_order()
+    assert {one: row["first_name"] for one, row in lean.postgres_rows().items()} == {user(2)["id"]: "First 2"}
+    assert reconcile(lean.settings, lean.contract).in_order()
     assert "rows that a tombstone deleted" in dlq.run("reconcile")

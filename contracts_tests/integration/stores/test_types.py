@@ -17,6 +17,7 @@ import pytest
 from cassandra.util import Date, Duration, Time
 from psycopg.types.json import set_json_loads
 from pyspark.sql import DataFrame, SparkSession
+from structlog.testing import capture_logs
 
 from avro_data_contracts.contracts.avro import shapes
 from avro_data_contracts.contracts.settings import Settings
@@ -290,18 +291,16 @@ def test_row_is_found_by_a_key_of_every_allowed_type(
     kinds = {shapes.type_name(field.type) for field in pipeline.contract.value.record.fields}
     assert kinds == types.KEYS
     keys = [FIRST_KEY, *({**FIRST_KEY, name: OTHER_KEY[name]} for name in KEYS)]
-
-    def send(note: str, millis: int) -> None:
-        pipeline.send(
-            *({"value": pipeline.encode(schema_id, {**key, "note": note}), "key": str(number), "timestamp": millis}
-              for number, key in enumerate(keys))
-        )  # fmt: skip
+    for note, millis in (("newer", 2_000_000), ("older", 1_000_000), ("newest", 3_000_000), ("late", 2_500_000)):
+        values = (pipeline.encode(schema_id, {**key, "note": note}) for key in keys)
+        pipeline.send(*({"value": value, "partition": 0, "timestamp": millis} for value in values))
+    # Each time a batch of its own, written by Spark's connectors.
+    batches = {"stream_max_per_batch": len(keys), "stream_small_batch": 0}
+    pipeline.settings = pipeline.settings.model_copy(update=batches)
+    with capture_logs() as logs:
         pipeline.stream()
-
-    send("newer", 2_000_000)
-    send("older", 1_000_000)
-    send("newest", 3_000_000)
-    send("late", 2_500_000)
+    written = [(line["sink"], line["records"]) for line in logs if line["event"] == "batch written"]
+    assert sorted(written) == sorted((store, len(keys)) for store in STORES for _ in range(4))
 
     for table, connect in (("cassandra", cassandra.connect), ("postgres", postgres.connect)):
         with connect(pipeline.settings) as connected:
