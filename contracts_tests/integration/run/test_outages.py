@@ -1,6 +1,6 @@
 """Servers that refuse connections, drop them, hang or are slow, simulated by a proxy in front of each.
 
-For servers that are killed and restarted, see test_streaming_process.py and contracts_tests/chaos/.
+For servers that are killed and restarted, see test_seen_from_outside.py and contracts_tests/chaos/.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Spark's files contain records: no other account may read them, and none remain once the stream has ended.
 
-test_streaming_process.py looks what remains when only Spark was killed.
+test_seen_from_outside.py looks what remains of a stream that ends in order.
 """
 
 from __future__ import annotations
@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
+from avro_data_contracts.streaming.spark import scratch as scratches
 from contracts_tests.fixtures.pipeline import Pipeline, made
-from contracts_tests.fixtures.processes import ended, run_apart, running, wait_for
+from contracts_tests.fixtures.processes import ended, noise, run, running, wait_for
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
 
@@ -20,9 +23,10 @@ def jvm(pid: int) -> int:
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
-def test_each_run_has_its_own_scratch_folder_that_is_always_removed(
+def test_scratch_folders_of_killed_runs_are_removed_and_a_killed_jvm_is_reported(
     stack: RunningStack, pipeline: Pipeline, tmp_path: Path
 ) -> None:
+    """The first stream is killed as a whole, and the second one loses its JVM."""
     other = made(pipeline.settings, None, tmp_path / "other")
     for one in (pipeline, other):
         one.send({"value": one.encode(one.register(), user(1))})
@@ -46,10 +50,19 @@ def test_each_run_has_its_own_scratch_folder_that_is_always_removed(
         wait_for(lambda: logs[1].read_text().count("batch written") == 2, logs[1])
         assert not left.exists()
         (kept,) = scratch.iterdir()
-        assert run_apart(stack, pipeline, "--available-now", **told).returncode == 0
-        # The folder of the run in progress was left alone, and the other run has removed its own.
+        another = f"from {scratches.__name__} import of; print(*of({str(scratch)!r}))"
+        own = subprocess.run([sys.executable, "-c", another], capture_output=True, text=True, check=True).stdout
+        assert Path(own.strip()).parent == scratch
+        # The folder of the run in progress was left alone, and the other process has removed its own.
         assert list(scratch.iterdir()) == [kept]
         assert list(kept.glob("blockmgr-*")) != []
-        lives.terminate()
-        assert ended(lives, logs[1], 120) == 0, logs[1].read_text()
+        os.kill(jvm(lives.pid), signal.SIGKILL)
+        assert ended(lives, logs[1], 60) == 3, logs[1].read_text()
     assert list(scratch.iterdir()) == []
+    assert "error: Spark: its JVM has ended" in logs[1].read_text()
+    assert [line for line in noise(logs[1]) if "JAVA_TOOL_OPTIONS" not in line] == []
+    assert "Py4J" not in logs[1].read_text()
+    assert "Py4JNetworkError" in other.settings.spark_log_file.read_text()
+    other.send({"value": other.encode(other.register(), user(2))})
+    assert run(stack, other, "--available-now").returncode == 0
+    assert len(other.cassandra_rows()) == len(other.postgres_rows()) == 2

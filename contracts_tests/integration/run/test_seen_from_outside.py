@@ -1,4 +1,4 @@
-"""A stream seen from outside: consumer groups, metrics, log lines and `status`."""
+"""A stream seen from outside: consumer groups, metrics, log lines and `status`, also while a store is killed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import time
 import urllib.request
 from dataclasses import dataclass
@@ -15,18 +16,22 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pyspark.sql import SparkSession
 
+from avro_data_contracts.contracts.errors import ServiceError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.stack import ports
 from avro_data_contracts.streaming.inspection.table_size import Counting
 from avro_data_contracts.streaming.run import groups
 from avro_data_contracts.streaming.run.groups import Groups
+from avro_data_contracts.streaming.sinks.counts import Counts
+from avro_data_contracts.streaming.stores.cassandra.sink import CassandraSink
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from avro_data_contracts.streaming.stores.store import Rows
 from contracts_tests.fixtures.command import Done
 from contracts_tests.fixtures.kafka_clients import none_left
-from contracts_tests.fixtures.pipeline import Pipeline, made
-from contracts_tests.fixtures.processes import run, running, wait_for
+from contracts_tests.fixtures.pipeline import Pipeline, made, settings_for
+from contracts_tests.fixtures.processes import ended, noise, run, running, wait_for
 from contracts_tests.fixtures.prometheus import Series, labels, panels, scraping
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
@@ -61,35 +66,65 @@ def lags(pipeline: Pipeline) -> dict[str, int]:
 
 
 @dataclass(frozen=True)
-class Run:
-    """A stream that wrote 40 records, rejected 5, and was scraped while it ran; 3 more records came afterwards.
+class Outage:
+    """Cassandra, killed and started again, while the stream had 31 records to write.
 
     Attributes:
+        lags: of the groups, once the other store had everything.
+        down, after: what was scraped by then, and when both stores had everything.
+        ended: exit code of a second stream, which retried for three seconds only.
+        log: what that one printed.
+        of_batch: what a batch raised during which Cassandra was restarted.
+    """
+
+    lags: dict[str, int]
+    down: Samples
+    after: Samples
+    ended: int
+    log: Path
+    of_batch: pytest.ExceptionInfo[ServiceError]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stream that wrote 40 records, rejected 5, and was scraped while it ran.
+
+    In the outage came 30 more and a bad one, and after its end 3 more.
+
+    Attributes:
+        gave_up: the contract of the second stream.
+        lines: what it had logged before the outage.
         panels: what each query of the dashboard said, asked of a Prometheus that scraped it too.
+        left: what its end left in the folder of Spark's files.
     """
 
     pipeline: Pipeline
+    gave_up: Pipeline
     began: float
     ended: float
     scraped: Samples
     lines: list[dict[str, Any]]
     panels: dict[str, list[Series]]
+    outage: Outage
+    left: list[Path]
 
 
 @pytest.fixture(scope="module")
-def seen(stack: RunningStack, settings_of_stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def seen(private: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder, port = tmp_path_factory.mktemp("seen"), ports.pick(["metrics"])["metrics"]
-    pipeline, log = made(settings_of_stack, None, folder), folder / "stream.log"
+    configured, scratch = settings_for(private, folder), folder / "scratch"
+    pipeline, log = made(configured, None, folder / "one"), folder / "stream.log"
     first = pipeline.register()
     second = pipeline.evolve(lambda schema: schema["fields"].append({"name": "n", "type": "int", "default": 0}))
-    good = [pipeline.encode(first, user(number)) for number in range(39)]
-    good.append(pipeline.encode(second, user(39, n=1)))
+    good = [pipeline.encode(first, user(number)) for number in range(73)]
+    good[39] = pipeline.encode(second, user(39, n=1))
     began = time.time()
-    pipeline.send(*({"value": value, "partition": 0} for value in good))
+    pipeline.send(*({"value": value, "partition": 0} for value in good[:40]))
     pipeline.send(*({"value": value, "partition": 1} for value in (*BAD, good[0][:-1])))
+    changes = {"STREAM_METRICS_PORT": str(port), "LOG_FORMAT": "json", "SPARK_LOCAL_DIRS": str(scratch)}
     with (
         scraping(port, folder) as prometheus,
-        running(stack, pipeline, log, STREAM_METRICS_PORT=str(port), LOG_FORMAT="json"),
+        running(private, pipeline, log, **changes) as process,
     ):
         read = dict.fromkeys(SINKS, 45)
         wait_for(
@@ -98,13 +133,62 @@ def seen(stack: RunningStack, settings_of_stack: Settings, tmp_path_factory: pyt
             seconds=300,
         )
         wait_for(lambda: lags(pipeline) == dict.fromkeys(SINKS, 0), log, seconds=300)
-        scraped, ended = samples(port), time.time()
+        scraped, until = samples(port), time.time()
         every = {labels(contract=pipeline.folder.name, sink=sink): 45.0 for sink in SINKS}
         prometheus.until("stream_records_in_total", every)
         shown = {title: [prometheus.ask(query) for query in found] for title, found in panels().items()}
-    pipeline.send(*({"value": value} for value in good[:3]))
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    return Run(pipeline, began, ended, scraped, lines, shown)
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        gave_up = made(configured, None, folder / "other")
+        outage = survived(private, pipeline, log, port, good[40:70], gave_up)
+        process.terminate()
+        assert ended(process, log, 120) == 0, log.read_text()
+    pipeline.send(*({"value": value} for value in good[70:]))
+    left = [*scratch.iterdir()]
+    return Run(pipeline, gave_up, began, until, scraped, lines, shown, outage, left)
+
+
+def survived(
+    private: RunningStack, pipeline: Pipeline, log: Path, port: int, values: list[bytes], other: Pipeline
+) -> Outage:
+    """Kill Cassandra under a stream, under another one, and during a batch of this process; start it again."""
+    sink = CassandraSink(other.settings, other.contract, other.contract.spec.sinks.cassandra)
+    sink.prepare()
+    nothing, other_log = Counts(0, 0, None, None, None), log.with_name("other.log")
+    found: list[Any] = []
+    schema_id = other.register()
+    other.send({"value": other.encode(schema_id, user(1))})
+
+    def restart(decoded: object) -> tuple[int, Counts]:
+        with running(private, other, other_log, STREAM_RETRY_FOR_S="3") as process:
+            wait_for(lambda: other_log.read_text().count("batch written") == 2, other_log)
+            assert_no_secret_is_shown(private)
+            os.kill(private.status["cassandra"]["pid"], signal.SIGKILL)
+            pipeline.send(*({"value": value} for value in values), {"value": b""})
+            other.send({"value": other.encode(schema_id, user(2))})
+            wait_for(lambda: "attempt failed" in log.read_text() and lags(pipeline)["postgres"] == 0, log)
+            found.extend((lags(pipeline), samples(port)))
+            found.append(ended(process, other_log, 120))
+        private.run("up")
+        wait_for(lambda: lags(pipeline) == dict.fromkeys(SINKS, 0), log)
+        found.insert(2, samples(port))
+        return 0, nothing
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sink, "_upsert", lambda decoded: (0, nothing))
+        sink.write(None)
+        patched.setattr(sink, "_upsert", restart)
+        with pytest.raises(ServiceError) as raised:
+            sink.write(None)
+        patched.setattr(sink, "_upsert", lambda decoded: (0, nothing))
+        sink.write(None)
+    return Outage(*found, log=other_log, of_batch=raised)
+
+
+def assert_no_secret_is_shown(stack: RunningStack) -> None:
+    secrets = json.loads((stack.root / "secrets.json").read_text()).values()
+    lines = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert "SparkSubmit" in lines
+    assert not [name for name in secrets if name in lines]
 
 
 def test_metrics_count_records_read_written_and_rejected(seen: Run) -> None:
@@ -156,43 +240,43 @@ def test_log_has_one_line_per_batch(seen: Run) -> None:
         assert all(line["contract"] == seen.pipeline.folder.name and line["seconds"] > 0 for line in told)
 
 
-def status(stack: RunningStack, seen: Run, *arguments: str, **changes: str) -> Done:
-    done = run(stack, seen.pipeline, "status", *arguments, **changes)
+def status(private: RunningStack, seen: Run, *arguments: str, **changes: str) -> Done:
+    done = run(private, seen.pipeline, "status", *arguments, **changes)
     assert "Traceback" not in done.stderr
     return done
 
 
-def test_status_shows_topics_versions_lag_rows_and_dead_letters(stack: RunningStack, seen: Run) -> None:
-    done = status(stack, seen, "--json")
+def test_status_shows_topics_versions_lag_rows_and_dead_letters(private: RunningStack, seen: Run) -> None:
+    done = status(private, seen, "--json")
     assert done.returncode == 0, done.stderr
     document, contract = json.loads(done.stdout), seen.pipeline.contract
     assert {server["name"]: server["why"] for server in document["servers"]} == dict.fromkeys(
         ("kafka", "registry", *SINKS), ""
     )
     (told,) = document["contracts"]
-    assert told["topic"] == {"name": contract.topic, "partitions": 3, "records": 48}
-    assert told["dead_letters"] == {"name": contract.dead_letter_topic, "partitions": 1, "records": 5}
+    assert told["topic"] == {"name": contract.topic, "partitions": 3, "records": 79}
+    assert told["dead_letters"] == {"name": contract.dead_letter_topic, "partitions": 1, "records": 6}
     assert {one["name"]: one["versions"] for one in told["subjects"]} == {
         contract.key.name: [1],
         contract.value.name: [1, 2],
     }
     assert [(sink["sink"], sink["group"], sink["lag"], sink["rows"]) for sink in told["sinks"]] == [
-        (kind, f"{contract.name}.{kind}", 3, {"number": 40, "exact": True}) for kind in SINKS
+        (kind, f"{contract.name}.{kind}", 3, {"number": 70, "exact": True}) for kind in SINKS
     ]
 
 
-def test_status_names_the_unreachable_server_and_shows_the_others(stack: RunningStack, seen: Run) -> None:
-    done = status(stack, seen, "--watch", CASSANDRA_HOSTS="127.0.0.1:9")
+def test_status_names_the_unreachable_server_and_shows_the_others(private: RunningStack, seen: Run) -> None:
+    done = status(private, seen, "--watch", CASSANDRA_HOSTS="127.0.0.1:9")
     assert done.returncode == 3
     assert re.search(r"cassandra .*127\.0\.0\.1:9 .*does not answer", done.stdout)
-    assert re.search(rf"postgres .*{seen.pipeline.contract.topic}.* 40 .* 3 .*\.postgres", done.stdout)
+    assert re.search(rf"postgres .*{seen.pipeline.contract.topic}.* 70 .* 3 .*\.postgres", done.stdout)
 
     everything = dict.fromkeys(("KAFKA_BOOTSTRAP_SERVERS", "CASSANDRA_HOSTS"), "127.0.0.1:9")
     everything |= {
         "SCHEMA_REGISTRY_URL": "http://127.0.0.1:9",
         "POSTGRES_DSN": "postgresql://me:s3cret@127.0.0.1:9/x",
     }
-    nothing = status(stack, seen, **everything)
+    nothing = status(private, seen, **everything)
     assert nothing.returncode == 3
     assert nothing.stdout.count("does not answer") == 4
     assert "s3cret" not in nothing.stdout + nothing.stderr
@@ -214,7 +298,7 @@ def test_status_includes_a_contract_that_was_never_registered(
 
 def test_table_slow_to_count_is_estimated_from_then_on(seen: Run) -> None:
     sinks, counting = seen.pipeline.contract.spec.sinks, Counting(seen.pipeline.settings)
-    exact = Rows(40, exact=True)
+    exact = Rows(70, exact=True)
     assert counting.of("postgres", [sinks.postgres]) == {sinks.postgres.qualified: exact}
     with postgres.connect(seen.pipeline.settings) as connection:
         connection.execute(f"LOCK TABLE {sinks.postgres.qualified} IN ACCESS EXCLUSIVE MODE")
@@ -222,7 +306,7 @@ def test_table_slow_to_count_is_estimated_from_then_on(seen: Run) -> None:
     assert counting.of("postgres", [sinks.postgres])[sinks.postgres.qualified].exact is False
     with postgres.connect(seen.pipeline.settings, autocommit=True) as connection:
         connection.execute(f"ANALYZE {sinks.postgres.qualified}")
-    assert counting.of("postgres", [sinks.postgres]) == {sinks.postgres.qualified: Rows(40, exact=False)}
+    assert counting.of("postgres", [sinks.postgres]) == {sinks.postgres.qualified: Rows(70, exact=False)}
 
     assert counting.of("cassandra", [sinks.cassandra]) == {sinks.cassandra.qualified: exact}
     counting._slow["cassandra"].add(sinks.cassandra.qualified)
@@ -238,36 +322,47 @@ def test_run_has_committed_its_last_batch_and_closed_its_clients_when_it_ends(pi
         assert lags(pipeline) == dict.fromkeys(SINKS, 0), number
 
 
-def test_store_outage_delays_only_its_group_and_retries_count_once(
-    private: RunningStack, own_pipeline: Pipeline, tmp_path: Path
+def test_store_outage_delays_only_its_group_and_retries_count_once(seen: Run) -> None:
+    outage = seen.outage
+    assert outage.lags == {"cassandra": 31, "postgres": 0}
+    assert by("server", "stream_attempts_failed_total", outage.down).keys() == {"cassandra"}
+    assert by("sink", "stream_lag_records", outage.down) == {"cassandra": 31}
+    assert by("sink", "stream_records_in_total", outage.after) == dict.fromkeys(SINKS, 45 + 31)
+    assert by("sink", "stream_records_out_total", outage.after) == dict.fromkeys(SINKS, 70)
+    before = by("reason", "stream_records_rejected_total", seen.scraped)
+    rejected = by("reason", "stream_records_rejected_total", outage.after)
+    assert rejected == {**before, "TOO_SHORT": before["TOO_SHORT"] + 1}
+
+
+def test_stream_ends_with_an_error_when_store_stays_down(
+    private: RunningStack, lent_spark: SparkSession, seen: Run
 ) -> None:
-    pipeline, log, port = own_pipeline, tmp_path / "stream.log", ports.pick(["metrics"])["metrics"]
-    schema_id = pipeline.register()
-    records = [{"value": pipeline.encode(schema_id, user(number)), "key": str(number)} for number in range(40)]
-    pipeline.send(*records[:10])
-    with running(private, pipeline, log, STREAM_METRICS_PORT=str(port)):
-        wait_for(lambda: lags(pipeline) == dict.fromkeys(SINKS, 0), log, seconds=300)
-        os.kill(private.status["cassandra"]["pid"], signal.SIGKILL)
-        pipeline.send(*records[10:], {"value": b""})
-        wait_for(lambda: "attempt failed" in log.read_text() and lags(pipeline)["postgres"] == 0, log, seconds=300)
-        assert lags(pipeline) == {"cassandra": 31, "postgres": 0}
-        down = samples(port)
-        assert by("server", "stream_attempts_failed_total", down).keys() == {"cassandra"}
-        assert by("sink", "stream_lag_records", down) == {"cassandra": 31}
-        private.run("up")
-        wait_for(lambda: lags(pipeline) == dict.fromkeys(SINKS, 0), log, seconds=300)
-        found = samples(port)
-    assert by("sink", "stream_records_in_total", found) == dict.fromkeys(SINKS, 41)
-    assert by("sink", "stream_records_out_total", found) == dict.fromkeys(SINKS, 40)
-    assert by("reason", "stream_records_rejected_total", found) == {"TOO_SHORT": 1}
+    pipeline, log = seen.gave_up, seen.outage.log
+    assert seen.outage.ended == 3, log.read_text()
+    assert f"error: Cassandra {private.exports['CASSANDRA_HOSTS']}" in log.read_text()
+    assert noise(log) == []
+    assert "Py4J" not in log.read_text()
+    assert "MicroBatchExecution" in pipeline.settings.spark_log_file.read_text()
+    assert len(pipeline.postgres_rows()) == 2
+    again = run(private, pipeline, "--available-now")
+    assert again.returncode == 0, again.stderr
+    assert len(pipeline.cassandra_rows()) == 2
 
 
-def test_taken_metrics_port_is_reported(stack: RunningStack, seen: Run) -> None:
+def test_batch_fails_when_cassandra_restarts_while_it_is_written(seen: Run) -> None:
+    assert "it was restarted" in str(seen.outage.of_batch.value)
+
+
+def test_terminated_stream_leaves_none_of_its_files(seen: Run) -> None:
+    assert seen.left == []
+
+
+def test_taken_metrics_port_is_reported(private: RunningStack, seen: Run) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = run(stack, seen.pipeline, "--available-now", STREAM_METRICS_PORT=str(port))
+        done = run(private, seen.pipeline, "--available-now", STREAM_METRICS_PORT=str(port))
     assert done.returncode == 2
     assert f"127.0.0.1:{port}: cannot serve metrics" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,24 +1,22 @@
-"""`python -m streaming` as a process: servers down at startup or during the run, and how the process ends."""
+"""`python -m streaming` as a process: servers down at startup, and how the process ends.
+
+For a store that is killed during the run, see test_seen_from_outside.py; for a killed JVM, test_scratch.py.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions
 
-from avro_data_contracts.contracts.errors import ServiceError
-from avro_data_contracts.streaming.sinks.counts import Counts
-from avro_data_contracts.streaming.stores.cassandra.sink import CassandraSink
 from avro_data_contracts.streaming.stores.postgres import connection as postgres
 from contracts_tests.fixtures.pipeline import Pipeline
-from contracts_tests.fixtures.processes import ended, noise, run, run_apart, running, wait_for
+from contracts_tests.fixtures.processes import ended, run, running, wait_for
 from contracts_tests.fixtures.stack import RunningStack
 from contracts_tests.fixtures.users import user
 
@@ -66,36 +64,14 @@ def test_unknown_contract_error_lists_existing_contracts(stack: RunningStack, pi
     assert pipeline.folder.name in done.stderr
 
 
-def test_stream_ends_with_an_error_when_store_stays_down(
-    private: RunningStack, own_pipeline: Pipeline, tmp_path: Path
-) -> None:
-    pipeline, log = own_pipeline, tmp_path / "stream.log"
-    schema_id = pipeline.register()
-    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
-    with running(private, pipeline, log, STREAM_RETRY_FOR_S="3") as process:
-        wait_for(lambda: log.read_text().count("batch written") == 2, log)
-        secrets = json.loads((private.root / "secrets.json").read_text()).values()
-        lines = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-        assert "SparkSubmit" in lines
-        assert not [name for name in secrets if name in lines]
-        os.kill(private.status["cassandra"]["pid"], signal.SIGKILL)
-        pipeline.send({"value": pipeline.encode(schema_id, user(2))})
-        assert ended(process, log, 120) == 3, log.read_text()
-    assert f"error: Cassandra {private.exports['CASSANDRA_HOSTS']}" in log.read_text()
-    assert noise(log) == []
-    assert "Py4J" not in log.read_text()
-    assert "MicroBatchExecution" in pipeline.settings.spark_log_file.read_text()
-    assert len(pipeline.postgres_rows()) == 2
-    private.run("up")
-    pipeline_again = run_apart(private, pipeline, "--available-now")
-    assert pipeline_again.returncode == 0, pipeline_again.stderr
-    assert len(pipeline.cassandra_rows()) == 2
-
-
 def test_running_stream_is_exclusive_reads_new_partitions_and_ends_on_ctrl_c(
     stack: RunningStack, pipeline: Pipeline, tmp_path: Path
 ) -> None:
-    """The first Ctrl-C names the batch that the end waits for, and the second one stops at once."""
+    """A record after a pause is written at once: the watch of the topics' ends sees it.
+
+    A query asks by itself only after 30 s.  The first Ctrl-C names the batch that the end waits for, and the second
+    one stops at once.
+    """
     log, table = tmp_path / "stream.log", pipeline.contract.spec.sinks.postgres.quoted
     schema_id = pipeline.register()
     pipeline.send({"value": pipeline.encode(schema_id, user(1))})
@@ -109,19 +85,24 @@ def test_running_stream_is_exclusive_reads_new_partitions_and_ends_on_ctrl_c(
         assert second.returncode == 3, second.stderr
         assert "another stream of this contract" in second.stderr
 
+        for number in (2, 3):
+            time.sleep(2)
+            pipeline.send({"value": pipeline.encode(schema_id, user(number))})
+            wait_for(lambda number=number: log.read_text().count("batch written") == 2 * number, log, seconds=10)
+
         topic = pipeline.contract.topic
         admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka_bootstrap_servers})
         admin.create_partitions([NewPartitions(topic, 5)])[topic].result(30)
-        new = ({"value": pipeline.encode(schema_id, user(2 + one)), "partition": 3 + one} for one in range(2))
+        new = ({"value": pipeline.encode(schema_id, user(4 + one)), "partition": 3 + one} for one in range(2))
         pipeline.send(*new)
-        wait_for(lambda: len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 3, log)
+        wait_for(lambda: len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 5, log)
 
         with connection.transaction():
-            wait_for(lambda: sum(_batches(log, "cassandra")) == sum(_batches(log, "postgres")) == 3, log)
+            wait_for(lambda: sum(_batches(log, "cassandra")) == sum(_batches(log, "postgres")) == 5, log)
             connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
-            pipeline.send({"value": pipeline.encode(schema_id, user(4))})
+            pipeline.send({"value": pipeline.encode(schema_id, user(6))})
             wait_for(lambda: connection.execute(waiting, [table]).fetchone() == (1,), log)
-            wait_for(lambda: sum(_batches(log, "cassandra")) == 4, log)
+            wait_for(lambda: sum(_batches(log, "cassandra")) == 6, log)
             asked = time.monotonic()
             process.send_signal(signal.SIGINT)
             wait_for(lambda: "stopping" in log.read_text(), log, seconds=5)
@@ -133,46 +114,13 @@ def test_running_stream_is_exclusive_reads_new_partitions_and_ends_on_ctrl_c(
             assert ended(process, log, 5) == 130
     assert "Traceback" not in log.read_text()
     assert run(stack, pipeline, "--available-now").returncode == 0
-    assert len(pipeline.postgres_rows()) == len(pipeline.cassandra_rows()) == 4
+    assert len(pipeline.postgres_rows()) == len(pipeline.cassandra_rows()) == 6
 
 
 def _batches(log: Path, sink: str) -> list[int]:
     """Return the records of each batch that a sink has written."""
     lines = [line for line in log.read_text().splitlines() if 'event="batch written"' in line]
     return [int(one) for line in lines for one in re.findall(rf"sink={sink} batch=\d+ records=(\d+)", line)]
-
-
-def test_killed_jvm_is_reported_and_nothing_is_lost(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
-    log, scratch = tmp_path / "stream.log", tmp_path / "scratch"
-    schema_id = pipeline.register()
-    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
-    with running(stack, pipeline, log, SPARK_LOCAL_DIRS=str(scratch)) as process:
-        wait_for(lambda: log.read_text().count("batch written") == 2, log)
-        assert list(scratch.glob("*/blockmgr-*")) != []
-        java = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
-        os.kill(int(java), signal.SIGKILL)
-        assert ended(process, log, 60) == 3, log.read_text()
-    assert list(scratch.iterdir()) == []
-    assert "error: Spark: its JVM has ended" in log.read_text()
-    assert noise(log) == []
-    assert "Py4J" not in log.read_text()
-    assert "Py4JNetworkError" in pipeline.settings.spark_log_file.read_text()
-    pipeline.send({"value": pipeline.encode(schema_id, user(2))})
-    assert run(stack, pipeline, "--available-now").returncode == 0
-    assert len(pipeline.cassandra_rows()) == len(pipeline.postgres_rows()) == 2
-
-
-def test_record_after_a_pause_is_written_at_once(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
-    """The watch of the topics' ends sees it; a query asks by itself only after 30 s."""
-    log = tmp_path / "stream.log"
-    schema_id = pipeline.register()
-    pipeline.send({"value": pipeline.encode(schema_id, user(1))})
-    with running(stack, pipeline, log):
-        wait_for(lambda: log.read_text().count("batch written") == 2, log)
-        for number in (2, 3):
-            time.sleep(2)
-            pipeline.send({"value": pipeline.encode(schema_id, user(number))})
-            wait_for(lambda number=number: log.read_text().count("batch written") == 2 * number, log, seconds=10)
 
 
 def test_sigterm_during_spark_startup_is_not_lost(stack: RunningStack, pipeline: Pipeline, tmp_path: Path) -> None:
@@ -183,26 +131,3 @@ def test_sigterm_during_spark_startup_is_not_lost(stack: RunningStack, pipeline:
         os.killpg(process.pid, signal.SIGTERM)
         assert ended(process, log, 120) == 0, log.read_text()
     assert "batch written" not in log.read_text()
-
-
-def test_batch_fails_when_cassandra_restarts_while_it_is_written(
-    private: RunningStack, own_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sink = CassandraSink(own_pipeline.settings, own_pipeline.contract, own_pipeline.contract.spec.sinks.cassandra)
-    sink.prepare()
-
-    nothing = Counts(0, 0, None, None, None)
-
-    def restart(decoded: object) -> tuple[int, Counts]:
-        os.kill(private.status["cassandra"]["pid"], signal.SIGKILL)
-        private.run("up")
-        return 0, nothing
-
-    with monkeypatch.context() as patched:
-        patched.setattr(sink, "_upsert", lambda decoded: (0, nothing))
-        sink.write(None)
-        patched.setattr(sink, "_upsert", restart)
-        with pytest.raises(ServiceError, match="it was restarted"):
-            sink.write(None)
-        patched.setattr(sink, "_upsert", lambda decoded: (0, nothing))
-        sink.write(None)
