@@ -189,8 +189,8 @@ class Observer:
         return Status(servers, tuple(one.status(found) for one in self._looked))
 
     def _kept(self) -> dict[Any, Any]:
-        """Return the group of a view -> events that it left out: late ones, and those without a time; and the contract
-        and name of a table that is refreshed -> its freshness."""
+        """Return what checkpoints say: the group of a view -> events that it left out, late ones and those without a
+        time; and the contract and name of a table that is refreshed -> its freshness."""
         left_out = {group: counts for one in self._views for group, counts in one.left_out()}
         return {**left_out, **{key: fresh for one in self._views for key, fresh in one.refreshed()}}
 
