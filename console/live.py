@@ -221,7 +221,7 @@ class Live:
         lag = page.lag(one.sinks, silent)
         counted = lag if isinstance(lag, int) else None
         series = self._series.setdefault(one.name, Series())
-        rate = series.add(Point(at, one.topic.records, counted, one.dead_letters.records))
+        rate = series.add(Point(at, one.topic.end, counted, one.dead_letters.records))
         records, dead = page.records(one.topic, silent), page.records(one.dead_letters, silent)
         late = "" if lag == page.NO_STORES else series.late()
         return page.Figures(records, lag, dead, late, rate.incoming, rate.outgoing)

@@ -47,7 +47,7 @@ def secret(name: str, given: Mapping[str, str]) -> str:
         )
     try:
         # An editor ends a file with a line feed, which is no part of a password.
-        return Path(path).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+        return Path(path).read_text(encoding="utf-8-sig").removesuffix("\n").removesuffix("\r")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ConfigurationError(

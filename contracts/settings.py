@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs, quote, urlsplit
@@ -114,14 +115,15 @@ class Settings(BaseModel):
 def _with_password(dsn: str, password: str) -> str:
     if "://" not in dsn:
         quoted = password.replace("\\", r"\\").replace("'", r"\'")
-        return dsn if "password" in dsn else f"{dsn} password='{quoted}'"
+        return dsn if re.search(r"(^|\s)password\s*=", dsn) else f"{dsn} password='{quoted}'"
     try:
         parts = urlsplit(dsn)
         if parts.password or "password" in parse_qs(parts.query):
             return dsn
     except ValueError:  # PostgreSQL's library says what is wrong with it
         return dsn
-    return f"{dsn}{'&' if parts.query else '?'}password={quote(password, safe='')}"
+    mark = "" if dsn.endswith(("?", "&")) else "&" if "?" in dsn else "?"
+    return f"{dsn}{mark}password={quote(password, safe='')}"
 
 
 #: Fields with a password or a key.

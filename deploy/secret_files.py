@@ -14,9 +14,8 @@ from avro_data_contracts.stack.errors import UsageError
 
 
 def changed(names: Iterable[str], environment: Mapping[str, str], folder: Path) -> list[str]:
-    """Return the secrets whose files have another value: a container that mounts one may have read it already."""
-    was = {name: _content(folder / name) for name in names}
-    return [name for name, content in was.items() if content not in (None, environment.get(name, ""))]
+    """Return the secrets whose files have another value, or are gone: a container may have read what was there."""
+    return [name for name in names if _content(folder / name) != environment.get(name, "")]
 
 
 def write(names: Iterable[str], environment: Mapping[str, str], folder: Path) -> None:

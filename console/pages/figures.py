@@ -78,11 +78,12 @@ def records(topic: TopicStatus, silent: Collection[str]) -> int | str | None:
 
 
 def lag(sinks: Collection[SinkStatus], silent: Collection[str]) -> int | str | None:
-    """The lag of the slowest store; it is unknown if that of one store is."""
-    if not sinks:
+    """The lag of the slowest store; it is unknown if that of one store is.  Tables that are refreshed have none."""
+    written = [sink for sink in sinks if sink.every_s is None]
+    if not written:
         return NO_STORES
-    known = [sink.lag for sink in sinks if sink.lag is not None]
-    if len(known) == len(sinks):
+    known = [sink.lag for sink in written if sink.lag is not None]
+    if len(known) == len(written):
         return max(known)
     return None if "kafka" in silent else NO_STREAM
 
@@ -98,8 +99,18 @@ def stores(status: ContractStatus, silent: Collection[str]) -> dict[str, StoreRo
             )
         else:
             rows = f"rows {UNKNOWN}: {kind} does not answer" if kind in silent else "no table yet"
-        of_sink = lag([sink], silent)
-        told = f"lag {UNKNOWN}: kafka does not answer" if of_sink is None else of_sink
-        words = f"{rows}, {f'lag {told:,}' if isinstance(told, int) else told}"
+        if sink.every_s is not None:
+            words = f"{rows}, {_freshness(sink)}"
+        else:
+            of_sink = lag([sink], silent)
+            told = f"lag {UNKNOWN}: kafka does not answer" if of_sink is None else of_sink
+            words = f"{rows}, {f'lag {told:,}' if isinstance(told, int) else told}"
         found[f"{STORES[kind].title} {sink.table}"] = StoreRow(sink.sink, words)
     return found
+
+
+def _freshness(sink: SinkStatus) -> str:
+    """Whether a table that is refreshed has been, lately."""
+    if sink.refreshed is None:
+        return "not refreshed yet"
+    return "refreshed too long ago" if sink.overdue else "refreshed in time"

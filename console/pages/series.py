@@ -19,13 +19,13 @@ class Point:
 
     Attributes:
         at: seconds since the epoch.
-        records: in the topic.
+        end: the sum of the topic's end offsets, which do not change when Kafka deletes old records.
         lag: records that the slowest store does not have yet.
         dead: dead letters.
     """
 
     at: float
-    records: int | None
+    end: int | None
     lag: int | None
     dead: int | None
 
@@ -47,9 +47,10 @@ class Series:
 
     def add(self, point: Point) -> Rate:
         """Add the newest point, and return the rates up to it."""
-        while self._recent and self._recent[0].at < point.at - RATE_S:
-            self._recent.popleft()
         self._recent.append(point)
+        # One that is older than the rates stays: looks may be further apart.
+        while len(self._recent) > 2 and self._recent[1].at <= point.at - RATE_S:
+            self._recent.popleft()
         rate = rates(self._recent[0], point)
         if not self._kept or point.at - self._kept[-1][0].at >= APART_S:
             self._kept.append((point, rate))
@@ -92,14 +93,11 @@ def told(seconds: float) -> str:
 
 
 def rates(old: Point, new: Point) -> Rate:
-    """Return the records a second between two points.
-
-    Kafka deletes old records, so what came in is never less than nothing.
-    """
+    """Return the records a second between two points; none came in if the topic was made again."""
     seconds = new.at - old.at
-    if seconds <= 0 or old.records is None or new.records is None:
+    if seconds <= 0 or old.end is None or new.end is None:
         return Rate()
-    came = max(0, new.records - old.records)
+    came = max(0, new.end - old.end)
     incoming = round(came / seconds, 2)
     if old.lag is None or new.lag is None:
         return Rate(incoming)

@@ -56,11 +56,16 @@ class SubjectStatus:
 
 @dataclass(frozen=True)
 class TopicStatus:
-    """One topic.  `records`: number between its first and last offset; None: unknown, or there is no such topic."""
+    """One topic.
+
+    `records`: number between its first and last offset; `end`: the sum of its end offsets.  None: unknown, or there
+    is no such topic.
+    """
 
     name: str
     partitions: int | None
     records: int | None
+    end: int | None = None
 
 
 @dataclass(frozen=True)
@@ -238,7 +243,7 @@ class Observer:
         known = self._topic_status.get(name)
         if known is None or known[0] is not at:
             first, last = at
-            known = at, TopicStatus(name, len(last), sum(last.values()) - sum(first.values()))
+            known = at, TopicStatus(name, len(last), sum(last.values()) - sum(first.values()), sum(last.values()))
             self._topic_status[name] = known
         return known[1]
 

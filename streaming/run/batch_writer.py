@@ -106,7 +106,7 @@ class BatchWriter:
             return attempt.within(limit, self._spark, self._contract.name, sink.name, write)
         except failures.JAVA_ERRORS as error:  # from reading: a sink translates the errors of its own server
             raise failures.of_java(failures.KAFKA, self._settings.kafka_bootstrap_servers, error) from None
-        except TimeoutError:
+        except attempt.TookTooLongError:
             self._small.pop(sink.name, None)  # it may wake up
             words = f"the batch was not written within {limit:g} s"
             fix = "check that the server answers (`make status`), or raise STREAM_WRITE_TIMEOUT_S"

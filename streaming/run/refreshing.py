@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +18,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, Refused, ServiceError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming.failures import ComputationFailed
-from avro_data_contracts.streaming.run import pools
+from avro_data_contracts.streaming.run import attempt, pools
 from avro_data_contracts.streaming.run.checkpoints import newest, settled
 from avro_data_contracts.streaming.run.metrics import Metrics
 from avro_data_contracts.streaming.run.store_query import Stopped, StoreQuery
@@ -167,21 +166,17 @@ class Refreshing:
         self._metrics.refreshed(self.name, found.as_of, found.seconds)
 
     def _in_time(self) -> Counts:
-        """Give up a refresh that hangs in a driver; it writes nothing then."""
-        done: Future[Counts] = Future()
+        """Give up a refresh that hangs or is too slow.  Before it writes, it looks whether it was given up."""
         given_up = threading.Event()
-
-        def work() -> None:
-            try:
-                pools.enter(self._spark, self._contract.name, self.name)
-                done.set_result(self._view.refresh(self._spark, given_up))
-            except BaseException as error:  # for the thread that waits
-                done.set_exception(error)
-
-        threading.Thread(target=work, name=f"refresh-{self.name}-{self._number}", daemon=True).start()
         try:
-            return done.result(self._limit_s)
-        except TimeoutError:
+            return attempt.within(
+                self._limit_s,
+                self._spark,
+                self._contract.name,
+                self.name,
+                lambda: self._view.refresh(self._spark, given_up),
+            )
+        except attempt.TookTooLongError:
             given_up.set()
             self._view.reconnect()
             self._known = None  # the next one reads the table, whatever has become of this one

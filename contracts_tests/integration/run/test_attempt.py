@@ -8,7 +8,7 @@ import time
 import pytest
 from pyspark.sql import SparkSession
 
-from avro_data_contracts.streaming.run.attempt import within
+from avro_data_contracts.streaming.run.attempt import TookTooLongError, within
 
 
 def test_attempt_that_is_too_slow_leaves_no_job_behind(spark: SparkSession) -> None:
@@ -21,7 +21,7 @@ def test_attempt_that_is_too_slow_leaves_no_job_behind(spark: SparkSession) -> N
         finally:
             ended.set()
 
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TookTooLongError):
         within(2, spark, "orders", "postgres", slow)
     assert ended.wait(30)
     assert set(tracker.getActiveJobsIds()) <= before

@@ -85,6 +85,19 @@ def test_late_is_unknown_while_the_records_of_the_topic_are() -> None:
     assert series.late() is None
 
 
+@pytest.mark.parametrize("pace", [1.0, 5.0, 9.9, 10.0, 10.01, 30.0])
+def test_rates_and_lateness_are_known_at_every_pace(pace: float) -> None:
+    series = Series()
+    told = []
+    for number in range(30):
+        rate = series.add(Point(1_000.0 + pace * number, int(5 * pace * number), 500, 0))
+        if number * pace >= 10:
+            told.append(series.late())
+            assert rate.outgoing == pytest.approx(5, abs=1.0)
+    assert len(told) > 1
+    assert all(one is not None and one.endswith(" behind") for one in told), told
+
+
 @given(st.lists(_numbers, min_size=1, max_size=8), st.booleans())
 def test_unknown_lag_never_looks_fine(lags: list[int | None], no_records: bool) -> None:
     series = Series()

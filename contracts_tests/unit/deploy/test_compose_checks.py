@@ -93,7 +93,6 @@ def test_up_calls_compose_with_the_right_files(docker: Fake):
 
 def test_containers_get_their_passwords_as_files(docker: Fake, secrets: Path):
     """A container runs under another account, so only the folder keeps other accounts of this machine out."""
-    docker.answer(ps="\n".join(json.dumps({"Service": one, "State": "running"}) for one in ("console", "postgres")))
     named = compose.secrets(compose.files())
     assert docker.run("up", MASK_KEY="").returncode == 0
     assert {file.name: file.read_text() for file in secrets.iterdir()} == {
@@ -101,6 +100,7 @@ def test_containers_get_their_passwords_as_files(docker: Fake, secrets: Path):
     }
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in secrets.iterdir()} == {0o644}
+    docker.answer(ps="\n".join(json.dumps({"Service": one, "State": "running"}) for one in ("console", "postgres")))
     before = (secrets / "DEPLOY_CONSOLE_VIEWER_PASSWORD").stat()
     assert docker.run("up", MASK_KEY="").returncode == 0
     assert (secrets / "DEPLOY_CONSOLE_VIEWER_PASSWORD").stat() == before
@@ -112,6 +112,11 @@ def test_containers_get_their_passwords_as_files(docker: Fake, secrets: Path):
     assert removed == "compose --file docker-compose.yml --profile * rm --stop --force console"
     assert last.endswith(" up --detach --build")
     assert (secrets / "DEPLOY_CONSOLE_VIEWER_PASSWORD").read_text() == "another"
+
+    # Nobody knows what the container has read.
+    (secrets / "DEPLOY_CONSOLE_VIEWER_PASSWORD").unlink()
+    assert docker.run("up", MASK_KEY="").returncode == 0
+    assert " rm --stop --force console" in (docker.folder / "called").read_text().splitlines()[-2]
 
 
 def test_passwords_that_cannot_be_written_are_an_error(docker: Fake, secrets: Path):

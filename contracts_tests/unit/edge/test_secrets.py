@@ -17,11 +17,14 @@ ODD = "ä'@:/ \\%&?#1"
 
 
 @pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("begin", ["", "\ufeff"])
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_every_secret_may_be_in_a_file(name: str, end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_secret_may_be_in_a_file(
+    name: str, begin: str, end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     value = "postgresql://u:pw@h/d" if name == "postgres_dsn" else ODD
     file = tmp_path / "secret"
-    file.write_bytes((value + end).encode())
+    file.write_bytes((begin + value + end).encode())
     monkeypatch.setenv(f"{name.upper()}_FILE", str(file))
     assert getattr(settings.load(), name) == value
     monkeypatch.setenv(name.upper(), "other")
@@ -49,11 +52,21 @@ def test_file_that_cannot_be_read_is_an_error_that_names_it(
 
 @pytest.mark.parametrize(
     "dsn",
-    ["postgresql://u@h:1/d", "postgresql:///d?host=h&port=1&user=u", "host=h port=1 dbname=d user=u"],
+    [
+        "postgresql://u@h:1/d",
+        "postgresql://u@h:1/d?",
+        "postgresql:///d?host=h&port=1&user=u",
+        "host=h port=1 dbname=d user=u",
+    ],
 )
 def test_password_is_added_to_a_dsn_that_has_none(dsn: str) -> None:
     made = Settings(postgres_dsn=dsn, postgres_password=ODD).postgres_dsn
     assert conninfo_to_dict(made) == {"host": "h", "port": "1", "dbname": "d", "user": "u", "password": ODD}
+
+
+def test_name_that_looks_like_a_password_is_none() -> None:
+    made = Settings(postgres_dsn="host=h dbname=password_store user=u", postgres_password=ODD).postgres_dsn
+    assert conninfo_to_dict(made)["password"] == ODD
 
 
 @pytest.mark.parametrize("dsn", ["postgresql://u:own@h/d", "postgresql://u@h/d?password=own", "host=h password=own"])
