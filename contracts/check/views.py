@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.check.effects import TableEffect
+from avro_data_contracts.contracts.check.masks import removed
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.contracts.stores.table import Refusal
 from avro_data_contracts.contracts.tables import views as tables
@@ -106,14 +107,18 @@ def _released(old: Contract, new: Contract, derived: Derived) -> Iterator[ViewFa
 
 
 def _unmasked(old: Contract, new: Contract, derived: Derived) -> Iterator[ViewFact]:
-    """Yield the columns that a mask of the header held back, and that have no mask now."""
+    """Yield the columns, and parts of columns, that a mask of the header held back in a store, and none does now."""
     view = derived.view
     was = next((one for one in old.views if one.name == view.name), None)
-    before = {masked.column_of(one) for one in was.spec.masks} if was is not None else set()
-    now = {masked.column_of(one) for one in (*view.spec.masks, *masked.inherited(new, derived.analysis))}
-    for name in sorted(before - now):
-        if (output := derived.analysis.by_name.get(name)) is not None:
-            what = f"view {view.name} no longer masks {name} ({output.sql})"
+    before = derive(old, was).contract if was is not None and was.spec.masks else None
+    if was is None or before is None or derived.contract is None:
+        return
+    own = {masked.column_of(one.field or "") for one in was.spec.masks}
+    for one in removed(before, derived.contract):
+        name = masked.column_of(one.path)
+        if name in own:
+            output = derived.analysis.by_name[name]
+            what = f"view {view.name} no longer masks {one.path} in {one.store} ({one.how})"
             fix = "approve it when everybody who reads the table may see the true values"
             yield ViewFact("MASK_REMOVED", what, fix, view.file, output.line, output.column, path_of(view, name))
 

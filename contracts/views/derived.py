@@ -118,12 +118,13 @@ def _derived(contract: Contract, view: View) -> Derived:
     if analysis.problems:
         return Derived(analysis, None, analysis.problems)
     found = _contract(contract, analysis)
-    of_masks = (*masked.problems(contract, analysis), *masked.misfits(found, analysis))
+    of_masks = (*masked.unknown_releases(analysis), *masked.misfits(found, analysis))
     problems = (
         *_keys(found, analysis),
         *_latest(contract, analysis),
         *_refreshed(contract, analysis),
-        *(of_masks if analysis.refreshed is None else ()),
+        *of_masks,
+        *(masked.computed(contract, analysis) if analysis.refreshed is None else ()),
     )
     return Derived(analysis, None if problems else found, problems)
 

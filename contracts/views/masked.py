@@ -41,6 +41,11 @@ def misfits(found: Contract, analysis: Analysis) -> Iterator[Problem]:
         found: the view as a contract.
     """
     view = analysis.view
+    stores = _stores(analysis)
+    for one in view.spec.masks:
+        if not any(one.applies_to(store) for store in stores):
+            what = f"masks: {one}: the view has no table in {' or '.join(one.stores)}"
+            yield Problem(Rule.mask, what, f"stores of the view: {', '.join(stores)}", 1, 1)
     if view.spec.masks:
         try:
             reading.check(found.spec.masks, found.value.schema, found.sinks, view.file, lambda *_: 1)
@@ -48,19 +53,23 @@ def misfits(found: Contract, analysis: Analysis) -> Iterator[Problem]:
             yield Problem(Rule.mask, error.what, error.fix, 1, 1)
 
 
-def column_of(rule: MaskSpec) -> str:
-    """Return the column that a mask of a view is about, or a part of."""
-    found = _COLUMN.match(rule.field or "")
+def column_of(path: str) -> str:
+    """Return the column of a view that a path leads to, or into."""
+    found = _COLUMN.match(path)
     return found[0] if found else ""
 
 
-def problems(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
-    """Yield the columns that are computed from what is masked in a store of the view, and not released."""
-    released = analysis.view.spec.releases
-    for name in released:
+def unknown_releases(analysis: Analysis) -> Iterator[Problem]:
+    """Yield what the header releases, and is no column of the view."""
+    for name in analysis.view.spec.releases:
         if name not in analysis.by_name:
             what = f"releases names {name!r}, which is not a column of the view"
             yield Problem(Rule.mask, what, f"columns: {', '.join(analysis.by_name)}", 1, 1)
+
+
+def computed(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
+    """Yield the columns that are computed from what is masked in a store of the view, and not released."""
+    released = analysis.view.spec.releases
     masked = {path: (store, how) for store in _stores(analysis) for path, how in _masks(contract, store).items()}
     for one in analysis.outputs:
         if as_it_is(one) or one.name in released:

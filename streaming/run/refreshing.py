@@ -35,6 +35,10 @@ _LOOK_EVERY_S: Final = 0.5
 _OF_CONTENT: Final = (Refused, ComputationFailed, ConfigurationError)
 
 
+class _TooSlowError(ServiceError):
+    """A refresh took longer than its limit."""
+
+
 class Refreshing:
     """The refreshes of one table.
 
@@ -104,6 +108,12 @@ class Refreshing:
         self._refresh()
 
     def _run(self) -> None:
+        try:
+            self._refresh_again_and_again()
+        except Exception as error:  # for the thread that looks after the query
+            self._lost = error
+
+    def _refresh_again_and_again(self) -> None:
         pools.enter(self._spark, self._contract.name, self.name)
         while not self._stopping.wait(_LOOK_EVERY_S):
             if time.monotonic() < self._due or not self._has_begun():
@@ -145,7 +155,7 @@ class Refreshing:
         began, written = time.time(), settled(self._source, self._contract.topic)
         try:
             counts = self._in_time()
-        except _OF_CONTENT as error:
+        except (*_OF_CONTENT, _TooSlowError) as error:
             self.stale = error
             self._metrics.refresh_failed(self.name, error)
             self._log.error("not refreshed", why=str(error), again_in_s=self._view.every_s)
@@ -162,7 +172,10 @@ class Refreshing:
 
     def _keep(self, found: Freshness) -> None:
         self._known = found
-        freshness.keep(self._file, found)
+        try:
+            freshness.keep(self._file, found)
+        except OSError as error:  # the table is right; the next start refreshes it once more
+            self._log.warning("when the view was refreshed could not be saved", file=str(self._file), why=str(error))
         self._metrics.refreshed(self.name, found.as_of, found.seconds)
 
     def _in_time(self) -> Counts:
@@ -180,7 +193,7 @@ class Refreshing:
             given_up.set()
             self._view.reconnect()
             self._known = None  # the next one reads the table, whatever has become of this one
-            raise ServiceError(
+            raise _TooSlowError(
                 f"the view was not refreshed within {self._limit_s:g} s",
                 where=self.name,
                 fix="check that the server answers (`make status`), or raise `refresh` in the header of the view",

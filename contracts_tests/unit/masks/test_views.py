@@ -119,6 +119,20 @@ UNFIT = [
 ]
 
 
+def test_mask_of_a_header_is_checked_in_a_view_that_is_refreshed() -> None:
+    sql = "SELECT state, max(note) AS note, count(*) AS n FROM orders.latest GROUP BY state"
+    head = {"refresh": "10 minutes", "sinks": {"postgres": {"table": "seen", "primary_key": ["state"]}}}
+    for own, words in (
+        ([{"field": "other", "mask": "hash"}], "no such field"),
+        ([{"field": "n", "mask": {"truncate": 2}}], "n"),
+        ([{"field": "note", "mask": "hash", "stores": ["cassandra"]}], "no table in cassandra"),
+    ):
+        found = derived(sql, [], masks=own, **head)
+        assert any(one.rule == "VIEW_MASK" and words in one.what for one in found.problems), (own, found.problems)
+    assert masks(derived(sql, [], masks=[{"field": "note", "mask": "hash"}], **head)) == {"note": ("text", "hash")}
+    assert "releases names 'nope'" in derived(sql, [], releases=["nope"], **head).problems[0].what
+
+
 @pytest.mark.parametrize(("own", "of_contract", "words"), UNFIT)
 def test_mask_of_a_header_that_does_not_fit_is_a_problem(own, of_contract, words) -> None:
     found = derived("SELECT id, note, count FROM orders", of_contract, masks=own)
@@ -135,6 +149,10 @@ def test_mask_that_a_header_no_longer_has_is_told_at_its_column() -> None:
     sql, said = "SELECT id,\n  note FROM orders", [{"field": "note", "mask": "hash"}]
     before, after = (changed(sql, masks=one) for one in (said, []))
     (fact,) = (one for one in facts(before, after) if one.rule == "MASK_REMOVED")
+    parts = [{"field": "buyer.name", "mask": "null"}, {"field": "buyer.city", "mask": "null"}]
+    whole, part = (changed("SELECT id, buyer FROM orders", masks=one) for one in (parts, parts[:1]))
+    (city,) = (one.message for one in facts(whole, part) if one.rule == "MASK_REMOVED")
+    assert "no longer masks buyer.city in postgres" in city
     assert (fact.line, "no longer masks note" in fact.message) == (3, True)
     assert [one.rule for one in facts(after, before) if one.rule == "MASK_REMOVED"] == []
 
