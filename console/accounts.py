@@ -89,7 +89,7 @@ class Accounts:
         """
         names = {role.value: variable(role) for role in Role}
         given = {role: value for role, name in names.items() if (value := secret(name, environment))}
-        if not given:
+        if not given and not any(f"{name}_FILE" in environment for name in names.values()):
             return None
         for role, name in names.items():
             told = f"{name} has fewer than {LEAST_CHARACTERS} characters" if role in given else f"{name} is not set"
@@ -101,7 +101,9 @@ class Accounts:
     def signed_in(self, name: str, password: str) -> Account | None:
         """Return the account if the password is right."""
         wanted = self.passwords.get(name, secrets.token_urlsafe(18))
-        is_right = hmac.compare_digest(wanted.encode(), password.encode("utf-8", "surrogatepass"))
+        is_right = hmac.compare_digest(
+            wanted.encode("utf-8", "surrogateescape"), password.encode("utf-8", "surrogatepass")
+        )
         return Account(name, Role(name)) if is_right and name in self.passwords else None
 
 

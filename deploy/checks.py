@@ -63,8 +63,7 @@ def before_up(
         raise UsageError(
             f"Docker has {memory / 2**30:.1f} GiB of memory, but the idle services need {needed / 2**30:.1f} GiB",
             where="docker info",
-            fix="give Docker more memory (Docker Desktop: Settings, Resources), or start fewer services: "
-            "docker compose up SERVICE...",
+            fix="give Docker more memory (Docker Desktop: Settings, Resources)",
         )
     room(found.folder)
     for port in wanted:

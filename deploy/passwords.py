@@ -74,6 +74,12 @@ def demand(names: Sequence[str], environment: Mapping[str, str]) -> None:
     missing = [name for name in names if not environment.get(name)]
     if missing:
         raise UsageError(f"not set: {', '.join(missing)}", where=".env", fix="run `make compose-env`")
+    if "${" in environment.get("MASK_KEY", ""):
+        raise UsageError(
+            "MASK_KEY has ${, which commands outside of Docker would replace: the same values would get other hashes",
+            where=".env",
+            fix="make another key: openssl rand -hex 32",
+        )
     odd = [name for name in names if not _PLAIN.fullmatch(environment[name])]
     if odd:
         raise UsageError(

@@ -119,6 +119,13 @@ def test_containers_get_their_passwords_as_files(docker: Fake, secrets: Path):
     assert " rm --stop --force console" in (docker.folder / "called").read_text().splitlines()[-2]
 
 
+def test_mask_key_means_the_same_outside_of_docker(docker: Fake, secrets: Path):
+    done = docker.run("up", MASK_KEY="abc${HOME}0123456789abcdef")
+    assert done.returncode == 2
+    assert "MASK_KEY has ${" in done.stderr
+    assert not secrets.exists()
+
+
 def test_passwords_that_cannot_be_written_are_an_error(docker: Fake, secrets: Path):
     secrets.write_text("")
     done = docker.run("up")

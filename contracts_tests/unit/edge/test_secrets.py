@@ -74,6 +74,13 @@ def test_password_of_a_dsn_stays(dsn: str) -> None:
     assert Settings(postgres_dsn=dsn, postgres_password="other").postgres_dsn == dsn
 
 
+def test_empty_file_of_a_password_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    given = {f"{variable(role)}_FILE": str(tmp_path / "empty") for role in Role}
+    with pytest.raises(ConfigurationError, match="CONSOLE_VIEWER_PASSWORD is not set"):
+        Accounts.of_environment(given)
+
+
 def test_passwords_of_the_console_may_be_in_files(tmp_path: Path) -> None:
     given = {}
     for role in Role:
