@@ -161,6 +161,8 @@ def _computed(
     if column.mask:
         for path in _in_value(output.paths, contract):
             yield _input(around, path, _masked(column))
+        for name, path in output.references:
+            yield _input(joined[name], path, _masked(column))
         return
     how = _IDENTITY if as_it_is else {"type": "DIRECT", "subtype": "TRANSFORMATION", "masking": False}
     for path in _in_value(output.paths, contract):

@@ -128,6 +128,7 @@ def analyse(contract: Contract, view: View) -> Analysis:
     columns = Columns(found, schema, record, tables)
     problems += columns.problems(found.select)
     problems += joins.conditions(found, tables, schema, columns, Results(found, schema, columns))
+    problems += joins.filters(found, data, columns)
     where = found.select.args.get("where")
     in_where = list(columns.inside(where)) if where is not None else []
     in_joins = [one for join in found.joins if join.on is not None for one in columns.inside(join.on)]
@@ -147,7 +148,7 @@ def analyse(contract: Contract, view: View) -> Analysis:
     results = Results(found, schema, columns)
     if found.kind is Kind.aggregation and of_latest:
         of_rows, more = RowReader(found, schema, columns, results).read_rows()
-        problems += more
+        problems += [*more, *refreshed.uuid_problems(found, columns, data)]
     elif found.kind is Kind.aggregation:
         problems += watermark_problems(view, found, columns)
         grouping, more = Reader(found, schema, columns, results).read()

@@ -13,6 +13,8 @@ from sqlglot import Token, exp
 
 from avro_data_contracts.contracts.views.statement import DIALECT
 
+#: Clauses behind GROUP BY, all of which are refused.
+_BEHIND = frozenset({"HAVING", "ORDER_BY", "SORT_BY", "CLUSTER_BY", "DISTRIBUTE_BY", "LIMIT", "OFFSET", "QUALIFY"})
 _OPENS, _CLOSES = ("L_PAREN", "L_BRACKET", "L_BRACE"), ("R_PAREN", "R_BRACKET", "R_BRACE")
 
 
@@ -90,11 +92,12 @@ def of(sql: str) -> Clauses | None:
         return None
     group = outside.get("GROUP_BY", len(found))
     source = found[end:group]
+    end_of_keys = min((at for kind, at in outside.items() if kind in _BEHIND and at > group), default=len(found))
     return Clauses(
         sql,
         tuple(_listed(found[begin + 1 : end])),
         sql[source[0].start : source[-1].end + 1],
-        tuple(_listed(found[group + 1 :])),
+        tuple(_listed(found[group + 1 : end_of_keys])),
     )
 
 

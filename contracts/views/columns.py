@@ -111,7 +111,7 @@ class Columns:
         """Yield the columns of an expression that are not part of an event."""
         for column in node.find_all(exp.Column):
             found = self._of(column)
-            if isinstance(found, Problem):
+            if isinstance(found, Problem) and not self._statement.is_refused(column):
                 yield found
 
     def _of(self, column: exp.Column) -> Part | Problem | None:
@@ -175,6 +175,8 @@ class Columns:
                 near = get_close_matches(name, known, 1)
                 what = f"{path or 'the value'} has no field {name!r}"
                 fix = f"{f'write {near[0]}; ' if near else ''}fields: {', '.join(known)}"
+                if not path and len(names) > 1 and (own := self._own_name(name)):
+                    fix = f"write {own}.{'.'.join(names[1:])}, or give the source an alias: FROM … AS {name}"
                 return self._problem(column, what, fix)
             path = f"{path}.{field.name}" if path else field.name
             node, may_be_null = nullability(self._schema, field.type)
@@ -187,6 +189,12 @@ class Columns:
                 return self._problem(column, f"{path} is {kind}, and a path does not go into it", fix)
             fields = {one.name.lower(): one for one in node.fields}
         raise AssertionError("a column has a name")
+
+    def _own_name(self, name: str) -> str:
+        """The qualifier of the source, if a name is only the first part of its name."""
+        source = self._statement.source
+        is_first = len(source) > 1 and name.lower() == source[0].lower()
+        return min(self._statement.qualifiers, default="") if is_first else ""
 
     def _problem(self, column: exp.Column, what: str, fix: str) -> Problem:
         return Problem(Rule.column, what, fix, *self._statement.place(column))

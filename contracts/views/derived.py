@@ -125,6 +125,7 @@ def _derived(contract: Contract, view: View) -> Derived:
         *_refreshed(contract, analysis),
         *of_masks,
         *(masked.computed(contract, analysis) if analysis.refreshed is None else ()),
+        *masked.of_references(analysis),
     )
     return Derived(analysis, None if problems else found, problems)
 
@@ -197,7 +198,8 @@ def _keys(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
                 yield Problem(Rule.key, what, f"use a type of these: {', '.join(sorted(types.KEYS))}", *at)
         for name, what, fix in unfit_keys(contract.spec.masks, schema, sink):
             at = outputs[name].line, outputs[name].column, name
-            yield Problem(Rule.mask, f"{what}, and the view inherits the mask", fix, *at)
+            is_own = any(one.field == name and one.applies_to(sink.kind) for one in analysis.view.spec.masks)
+            yield Problem(Rule.mask, what if is_own else f"{what}, and the view inherits the mask", fix, *at)
         if analysis.groups is not None:
             yield from _groups(analysis, analysis.groups, sink)
 

@@ -20,6 +20,8 @@ from avro_data_contracts.contracts.views.statement import Join, Statement, is_ag
 
 _SHAPE = "write [LEFT] JOIN reference ON field = reference.key, with all columns of its key (docs/reference/views.md)"
 
+_UNMASKED = "leave it out; or mask it in other stores than postgres"
+
 
 def joined(found: Statement, data: Mapping[str, Data]) -> dict[str, Data]:
     """Return the reference data of each join that can be one, by its qualifier."""
@@ -68,6 +70,18 @@ def conditions(
             yield from _Condition(found, join, tables[join.qualifier], schema, columns, results).problems()
 
 
+def filters(found: Statement, data: Mapping[str, Data], columns: Columns) -> Iterator[Problem]:
+    """Yield the columns in WHERE whose values are masks where they are read."""
+    where = found.select.args.get("where")
+    if where is None:
+        return
+    inside = columns.inside(where)
+    for name, path in dict.fromkeys((part.reference, part.path) for part in inside if part.reference):
+        if (how := data[name].stored.get(path)) is not None:
+            what = f"{name}.{path} is masked where it is read ({how}), and WHERE would look at its mask"
+            yield Problem(Rule.mask, what, _UNMASKED, *found.place(where))
+
+
 class _Condition:
     def __init__(
         self, found: Statement, join: Join, data: Data, schema: Schema, columns: Columns, results: Results
@@ -92,7 +106,11 @@ class _Condition:
             if key.path not in left:
                 yield self._problem(one, f"{key.said} is compared twice", "compare each column of the key once")
             left.discard(key.path)
-            yield from self._of_types(key, other)
+            if (how := self._data.stored.get(key.path)) is not None:
+                what = f"{key.said} is masked where it is read ({how}), and no value of an event equals its mask"
+                yield self._problem(one, what, _UNMASKED, Rule.mask)
+            else:
+                yield from self._of_types(key, other)
         if left and is_clear:
             names = [name for name in self._data.key if name in left]
             what = f"{self._data.name} may have several rows for an event: its key has {', '.join(names)} too"

@@ -1,4 +1,4 @@
-"""The masks of a view: those of fields that it takes as they are, and its own; and what it may not compute.  Pure."""
+"""The masks of a view: those of fields that it takes as they are, and its own; and what it may not have.  Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from avro_data_contracts.contracts.avro import paths
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.masks import plan, reading
-from avro_data_contracts.contracts.masks.spec import How, MaskSpec
+from avro_data_contracts.contracts.masks.spec import ANY_TYPE, How, MaskSpec
 from avro_data_contracts.contracts.views.analysis import Analysis, Output
 from avro_data_contracts.contracts.views.problem import Problem, Rule
 
@@ -82,6 +82,44 @@ def computed(contract: Contract, analysis: Analysis) -> Iterator[Problem]:
             yield Problem(Rule.mask, what, fix, one.line, one.column, one.name)
 
 
+def of_references(analysis: Analysis) -> Iterator[Problem]:
+    """Yield the columns with values of another contract that are masked, and not released.
+
+    The view reads them as its store has them: perhaps true values, which its own store must not have.
+    """
+    for one in analysis.outputs:
+        if one.name not in analysis.view.spec.releases:
+            for what, fix in _joined(analysis, one):
+                yield Problem(Rule.mask, what, fix, one.line, one.column, one.name)
+                break
+
+
+def _joined(analysis: Analysis, one: Output) -> Iterator[tuple[str, str]]:
+    """Yield why a column may not have the masked values of another contract, and what to do."""
+    release = f"or, if it tells nobody's data, add `releases: [{one.name}]` to the header"
+    for name, path in one.references:
+        data, is_same = analysis.data[name], not one.paths and _is_named(one, path)
+        stored = data.stored.get(path)
+        if stored is not None and not is_same:
+            what = f"{one.name} is computed from {name}.{path}, which is masked where it is read ({stored})"
+            yield what, f"leave it out; {release}"
+        verb = "is" if is_same else "is computed from"
+        for store in _stores(analysis):
+            how = data.masks.get(store, {}).get(path)
+            if how in (None, stored) or (is_same and _masks_alike(analysis, one.name, store, how)):
+                continue
+            what = f"{one.name} {verb} {name}.{path}, which its contract masks in {store} ({how})"
+            as_yaml = f"{{truncate: {how.length}}}" if how is not None and how.length else how
+            mask = f"mask it in the header, `masks: [{{field: {one.name}, mask: {as_yaml}}}]`; " if is_same else ""
+            yield what, f"{mask}leave it out; {release}"
+
+
+def _masks_alike(analysis: Analysis, column: str, store: str, how: How | None) -> bool:
+    """Whether the header masks a column in a store so, or tells nothing of it."""
+    own = (rule for rule in analysis.view.spec.masks if rule.field == column and rule.applies_to(store))
+    return any(rule.mask == how or rule.mask.kind in ANY_TYPE for rule in own)
+
+
 def released(contract: Contract, analysis: Analysis) -> list[str]:
     """Return the columns that would be masked, or refused, if the header did not release them."""
     masks = {path for store in _stores(analysis) for path in _masks(contract, store)}
@@ -89,16 +127,19 @@ def released(contract: Contract, analysis: Analysis) -> list[str]:
         one.name
         for one in analysis.outputs
         if one.name in analysis.view.spec.releases
-        and any(paths.overlap(path, own) for path in masks for own in one.paths)
+        and (any(paths.overlap(path, own) for path in masks for own in one.paths) or any(_joined(analysis, one)))
     ]
 
 
 def as_it_is(one: Output) -> bool:
     """Whether a column is part of an event, and nothing is computed."""
-    if one.node is None or len(one.paths) != 1:
-        return False
-    sql, path = one.sql.replace("`", "").lower(), one.paths[0].lower()
-    return bool(_PATH.fullmatch(sql)) and (sql == path or sql.endswith(f".{path}"))
+    return len(one.paths) == 1 and _is_named(one, one.paths[0])
+
+
+def _is_named(one: Output, path: str) -> bool:
+    """Whether the expression of a column is the name of a part."""
+    sql, path = one.sql.replace("`", "").lower(), path.lower()
+    return one.node is not None and bool(_PATH.fullmatch(sql)) and (sql == path or sql.endswith(f".{path}"))
 
 
 def _stores(analysis: Analysis) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +15,10 @@ from avro_data_contracts.contracts.catalog import spec, yaml_text
 from avro_data_contracts.contracts.catalog.header import header_of
 from avro_data_contracts.contracts.catalog.reference import REFRESH, Reference, schema_of
 from avro_data_contracts.contracts.catalog.view import View
+from avro_data_contracts.contracts.masks import masked, plan
+from avro_data_contracts.contracts.masks.spec import How
 from avro_data_contracts.contracts.stores import types
+from avro_data_contracts.contracts.stores.rooms import ROOMS
 from avro_data_contracts.contracts.views import csv_rows
 from avro_data_contracts.contracts.views.csv_rows import CsvRows
 from avro_data_contracts.contracts.views.problem import Problem, Rule
@@ -33,6 +36,8 @@ class Data:
         refresh: how old the rows of a table may be when a batch begins, in seconds.
         file: the CSV, as messages show it.
         rows: of a CSV.
+        masks: of the contract whose table it is: store -> column -> mask.
+        stored: column -> the mask that its values are where they are read.
     """
 
     name: str
@@ -42,6 +47,8 @@ class Data:
     refresh: int = REFRESH
     file: str = ""
     rows: CsvRows | None = None
+    masks: Mapping[str, Mapping[str, How]] = field(default_factory=dict)
+    stored: Mapping[str, How] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -90,7 +97,7 @@ def _data(view: View, one: Reference) -> Data | Problem:
 
 
 def _of_contract(view: View, one: Reference) -> Data | Problem:
-    """Return the data in another contract's table in PostgreSQL: its columns without parts."""
+    """Return the data in another contract's table in PostgreSQL: its columns without parts, as they are there."""
     line, name = line_of(view, one.name, "contract"), one.spec.contract
     if one.contract is None:
         what = f"there is no contract {name}, or it cannot be read"
@@ -100,18 +107,25 @@ def _of_contract(view: View, one: Reference) -> Data | Problem:
     if sink is None:
         what = f"the contract {name} has no table in {one.spec.store}"
         return Problem(Rule.reference, what, "name a contract that has one", line, 1)
-    schema = rows.value.schema
+    schema, said = rows.value.schema, one.contract.spec.masks
+    there = plan.of(said, schema, sink.kind)
     columns: dict[str, Any] = {}
-    for field in rows.value.record.fields:
-        said = _as_json(schema, field.type)
-        if said is not None:
-            nullable = nullability(schema, field.type)[1] and field.name not in sink.key
-            columns[field.name] = ["null", said] if nullable else said
+    for own in rows.value.record.fields:
+        column = masked.field(schema, own, there.fields.get(own.name) if there is not None else None)
+        kind = _as_json(schema, column.type) if column is not None else None
+        if column is not None and kind is not None:
+            nullable = nullability(schema, column.type)[1] and own.name not in sink.key
+            columns[own.name] = ["null", kind] if nullable else kind
     if sink.appends or not set(sink.key) <= columns.keys():
         what = f"{sink.qualified} of {name} has a primary key ({', '.join(sink.key)}) that a view cannot join on"
         return Problem(Rule.reference, what, "name a table whose primary key is of fields alone", line, 1)
     found = _parsed(one.name, json.dumps(columns))
-    return Data(one.name, found, tuple(sink.key), sink.qualified, _refresh(one))
+    masks = {
+        store: {path: said[rule].mask for path, _, rule in plan.masked_fields(said, schema, store) if path in columns}
+        for store in ROOMS
+    }
+    key, stored = tuple(sink.key), masks[sink.kind]
+    return Data(one.name, found, key, sink.qualified, _refresh(one), masks=masks, stored=stored)
 
 
 def _as_json(schema: Schema, node: AnyType) -> Any:
@@ -163,7 +177,7 @@ def _of_data(view: View, one: Reference, data: Data) -> Iterator[Problem]:
 def said(view: View) -> tuple[object, ...]:
     """Return what, besides its text, decides which data a view joins."""
     return tuple(
-        (one.name, to_json(one.schema), one.key, one.table, reference.text)
+        (one.name, to_json(one.schema), one.key, one.table, reference.text, one.masks)
         for reference in view.references
         if isinstance(one := _data(view, reference), Data)
     )

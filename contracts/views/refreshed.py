@@ -7,13 +7,16 @@ to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from avro_data_contracts.contracts.avro.shapes import nullability, type_name
 from avro_data_contracts.contracts.catalog.view import View
 from avro_data_contracts.contracts.views import clauses
+from avro_data_contracts.contracts.views.columns import Columns
 from avro_data_contracts.contracts.views.grouping import Key, Reader
 from avro_data_contracts.contracts.views.problem import Problem, Rule
+from avro_data_contracts.contracts.views.references import Data
 from avro_data_contracts.contracts.views.statement import Kind, Statement
 
 
@@ -58,6 +61,24 @@ class RowReader(Reader):
             else:
                 self._check_columns(inner)
         return (None if self._problems else Refreshed(tuple(self._keys), groups)), self._problems
+
+
+def uuid_problems(found: Statement, columns: Columns, data: Mapping[str, Data]) -> Iterator[Problem]:
+    """Yield the uuids of a CSV that Spark tells apart, and the store does not: those with capital letters.
+
+    Those of a table are in lower case.
+    """
+    group = found.select.args.get("group")
+    for node in (*(group.expressions if group is not None else ()), *found.select.expressions):
+        for part in columns.inside(node):
+            one = data.get(part.reference)
+            if one is None or one.rows is None or type_name(nullability(one.schema, part.node)[0]) != "uuid":
+                continue
+            texts = (str(row[part.path]) for row in one.rows.rows)
+            if (text := next((text for text in texts if text != text.lower()), None)) is not None:
+                what = f"{part.said} has the uuid {text}: in capital letters it is another group, and the same key"
+                fix = f"write the uuids of {one.file} in lower case"
+                yield Problem(Rule.reference, what, fix, *found.place(node))
 
 
 def header_problems(view: View, found: Statement, *, is_latest: bool) -> Iterator[Problem]:

@@ -97,6 +97,12 @@ class Statement:
         word = self.sql[meta["start"] : meta["end"] + 1].lower()
         return word if re.fullmatch(r"[a-z_][a-z0-9_]*", word) else ""
 
+    def is_refused(self, node: exp.Expr) -> bool:
+        """Return whether a node is in a clause that no view can have, which is told as a whole."""
+        while node.parent is not None and node.parent is not self.select:
+            node = node.parent
+        return node.parent is not None and node.arg_key not in _ALLOWED[self.kind]
+
 
 def with_column(sql: str, column: str) -> str:
     """Return a view's SQL with a further column in front of the others; the rest of the text stays as it is."""

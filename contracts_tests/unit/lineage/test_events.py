@@ -236,6 +236,37 @@ def test_columns_of_a_join_come_from_the_reference_data_too() -> None:
     }
 
 
+def test_masked_column_of_a_join_comes_from_the_reference_data() -> None:
+    view = JOINED.replace("SELECT", "-- masks: [{field: title, mask: hash}, {field: euros, mask: hash}]\nSELECT")
+    placed = {"type": "int", "logicalType": "date"}
+    files = {
+        "orders/contract.yaml": CONTRACT,
+        "orders/value.avsc": record(("id", "string"), ("shop", "string"), ("amount", "long"), ("placed", placed)),
+        "orders/views/named.sql": view,
+        "shared/shops.csv": "code,title\na,A\n",
+    }
+    event = events.job_event(
+        events.stream(loading.from_files(files, "schemas").get("orders"), SETTINGS, "shop"), WHEN
+    )
+    lineage.validate(event)
+    facet = next(one for one in event["outputs"] if one["name"] == "shop.public.named")["facets"]["columnLineage"]
+    found = {
+        name: [
+            (one["name"], one["field"], how["masking"], how["description"])
+            for one in facet["fields"][name]["inputFields"]
+            for how in one["transformations"]
+        ]
+        for name in ("title", "euros")
+    }
+    assert found == {
+        "title": [("schemas/shared/shops.csv", "title", True, "masked (hash)")],
+        "euros": [
+            ("orders", "amount", True, "masked (hash)"),
+            ("shop.finance.rates", "rate", True, "masked (hash)"),
+        ],
+    }
+
+
 def test_table_that_cannot_be_made_has_only_a_name() -> None:
     value = record(("id", "string"), ("kafka_offset", "long"))
     table = stream_of(load(orders__value_avsc=value).get("orders"))["shop.public.orders"]

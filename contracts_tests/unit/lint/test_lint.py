@@ -164,3 +164,36 @@ def test_lint_handles_200_levels() -> None:
 def test_page_is_current() -> None:
     page = (CLONE / "docs" / "reference" / "lint.md").read_text(encoding="utf-8")
     assert page == lint_page.page(), "run: python -m contracts.lint.page > docs/reference/lint.md"
+
+
+OF_EMAIL = '{"name": "email", "type": "string", "doc": "For receipts.", "confluent:tags": ["PII"]}'
+OF_VIEW = "{postgres: {table: of_view, primary_key: [id]}}"
+MASK_ALL = [{"tag": "PII", "mask": "hash"}]
+#: SELECT, keys of the header, masks of the contract -> whether the table of the view has personal data.
+VIEWS_OF_EMAIL = [
+    ("email", {}, [], True),
+    ("email", {"masks": [{"field": "email", "mask": "hash"}]}, [], False),
+    ("email AS mail", {"masks": [{"field": "mail", "mask": "drop"}]}, [], False),
+    ("email, email AS mail", {"masks": [{"field": "mail", "mask": "drop"}]}, [], True),
+    ("email", {"masks": [{"field": "email", "mask": "hash", "stores": ["cassandra"]}]}, [], True),
+    ("upper(email) AS mail", {}, [], True),
+    ("upper(email) AS mail", {"masks": [{"field": "mail", "mask": "redact"}]}, [], False),
+    ("length(email) AS size", {"releases": ["size"]}, [], False),
+    ("email", {}, MASK_ALL, False),
+    ("email AS mail", {}, MASK_ALL, False),
+    ("email", {"releases": ["email"]}, MASK_ALL, True),
+    ("length(email) AS size", {"releases": ["size"]}, MASK_ALL, False),
+    ("email", {}, [{"tag": "PII", "mask": "hash", "stores": ["cassandra"]}], True),
+]
+
+
+@pytest.mark.parametrize(("select", "header", "masks", "is_open"), VIEWS_OF_EMAIL)
+def test_personal_data_in_the_table_of_a_view_is_told_unless_its_masks_hold_it(
+    select, header, masks, is_open
+) -> None:
+    texts = files(Example("field", OF_EMAIL), masks=masks)
+    more = "".join(f", {key}: {json.dumps(value)}" for key, value in header.items())
+    texts["orders/views/v.sql"] = f"-- {{sinks: {OF_VIEW}{more}}}\nSELECT id, {select} FROM orders"
+    hits = found(texts, ASKED)
+    assert [one for one in hits if one.rule.startswith("VIEW")] == []
+    assert any("of_view" in one.message for one in hits if one.rule == "PII_UNMASKED") is is_open

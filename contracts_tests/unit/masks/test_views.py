@@ -213,3 +213,13 @@ def test_check_reports_a_new_release() -> None:
     found = [(one.rule, one.path, one.line) for one in facts(*contracts) if one.rule == "MASK_REMOVED"]
     assert found == [("MASK_REMOVED", "views.seen.note", 2)]
     assert [one.rule for one in facts(contracts[1], contracts[1]) if one.rule == "MASK_REMOVED"] == []
+
+
+@pytest.mark.parametrize(("of_contract", "own"), [(["redact"], []), ([], ["redact"])])
+def test_only_a_mask_of_the_contract_is_called_inherited(of_contract: list[str], own: list[str]) -> None:
+    key = {"postgres": {"table": "seen", "primary_key": ["state"]}}
+    said, header = ([{"field": "state", "mask": one} for one in some] for some in (of_contract, own))
+    found = derived("SELECT id, state FROM orders", said, sinks=key, **({"masks": header} if header else {}))
+    words = [one.what for one in found.problems if "redact makes rows one" in one.what]
+    assert words
+    assert any("the view inherits the mask" in one for one in words) is bool(of_contract)

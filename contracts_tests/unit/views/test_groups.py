@@ -309,6 +309,20 @@ def test_wrong_aggregation_is_told_with_its_place(sql: str, rule: str, words: st
     assert one.fix
 
 
+@pytest.mark.parametrize(
+    "clause",
+    [
+        "HAVING count(*) > 1", "HAVING colour > 'A'", "ORDER BY colour", "ORDER BY colour, n DESC", "SORT BY colour",
+        "DISTRIBUTE BY colour", "CLUSTER BY colour", "LIMIT 3", "LIMIT 3 OFFSET 1", "OFFSET 2",
+        "HAVING count(*) > 1 ORDER BY n LIMIT 3",
+    ],
+)  # fmt: skip
+def test_clause_behind_the_groups_is_the_only_problem(clause: str) -> None:
+    found = grouped(f"SELECT window.start AS hour, colour, count(*) AS n FROM orders {GROUP} {clause}")
+    assert found.problems
+    assert [one.what for one in found.problems if not one.what.startswith("a view cannot have ")] == []
+
+
 #: The primary key, what is wrong with it, and the fix.
 KEYS = [
     (["colour"], "the view groups by the window, which is not in the primary key of public.of_view", "add hour"),

@@ -84,3 +84,17 @@ def test_table_of_deletions_is_made_and_belongs_to_the_view() -> None:
     other = header({"postgres": {"table": "of_view__deleted", "primary_key": ["id"]}})
     with pytest.raises(ConfigurationError, match=r"already writes to the postgres table public\.of_view__deleted"):
         from_files({**made, "orders/views/w.sql": f"{other}SELECT id FROM orders"}, "schemas")
+
+
+@pytest.mark.parametrize(
+    ("sql", "fix"),
+    [
+        ("SELECT id, orders.note FROM orders.latest", "write latest.note, or give the source an alias"),
+        ("SELECT id, ORDERS.buyer.name AS n FROM orders.latest", "write latest.buyer.name, or give"),
+        ("SELECT o.id, orders.note FROM orders.latest o", "write o.note, or give"),
+    ],
+)
+def test_name_of_the_contract_in_front_of_a_column_names_what_to_write(sql: str, fix: str) -> None:
+    (problem,) = of(sql).problems
+    assert "has no field" in problem.what
+    assert fix in problem.fix

@@ -146,6 +146,25 @@ def test_field_of_another_contract_that_is_renamed_breaks_the_view_at_its_line(t
     assert "customers has no column 'name'" in one.message
 
 
+@pytest.mark.parametrize(
+    ("mask", "line", "words"),
+    [
+        ({"field": "name", "mask": "hash", "stores": ["cassandra"]}, 3, "name is customers.name, which its contract"),
+        ({"field": "name", "mask": "drop"}, 3, "no field 'name'"),
+        ({"field": "id", "mask": "hash"}, 6, "customers.id is masked where it is read (hash)"),
+    ],
+)
+def test_new_mask_of_another_contract_breaks_the_view(
+    tmp_path: Path, mask: dict[str, Any], line: int, words: str
+) -> None:
+    sql = BY_CONTRACT.replace("c.name", "name")
+    number, found = changed(tmp_path, with_customers(FIELDS, sql), with_customers(FIELDS, sql, masks=[mask]))
+    assert number == 2
+    (one,) = (one for one in found if one.rule == "VIEW_BROKEN")
+    assert (one.contract, one.severity, one.line) == ("orders", "error", line)
+    assert words in one.message
+
+
 def test_wider_field_of_another_contract_is_a_column_that_cannot_change(tmp_path: Path) -> None:
     old, new = ({**FIELDS, "name": kind} for kind in ("int", "long"))
     _, found = changed(tmp_path, with_customers(old), with_customers(new))

@@ -196,3 +196,32 @@ def test_freshness_is_kept_whole_and_another_version_is_none(tmp_path: Any) -> N
     for text in ("", "[]", '{"as_of": 1}', "{"):
         file_of(folder, "v.postgres").write_text(text)
         assert read(file_of(folder, "v.postgres")) is None
+
+
+SMALL, LARGE = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6"
+#: What a view of groups selects and groups by -> whether it may be a uuid in capital letters.
+OF_UUIDS = {
+    ("owner AS colour, count(*) AS n", "owner"): False,
+    ("coalesce(owner, token) AS colour, count(*) AS n", "coalesce(owner, token)"): False,
+    ("colour, max(owner) AS n", "colour"): False,
+    ("colour, count(*) AS n", "colour"): True,
+    ("title AS colour, count(*) AS n", "title"): True,
+}
+
+
+@pytest.mark.parametrize("owner", [SMALL, LARGE])
+@pytest.mark.parametrize(("select", "group"), OF_UUIDS)
+def test_uuids_of_a_csv_in_capital_letters_are_no_groups(select: str, group: str, owner: str) -> None:
+    columns = {"code": "string", "title": "string", "owner": "uuid"}
+    reference = {"shops": {"csv": "shops.csv", "key": ["code"], "columns": columns}}
+    sql = f"SELECT {select} FROM orders.latest o JOIN shops ON o.id = shops.code GROUP BY {group}"
+    made = files({"v": header(SINKS, refresh="1 hour", reference=reference) + sql})
+    made["orders/views/shops.csv"] = f"code,title,owner\na,A,{SMALL}\nb,B,{owner}\n"
+    found = catalog(made).get("orders")
+    problems = derive(found, found.views[0]).problems
+    if owner == SMALL or OF_UUIDS[select, group]:
+        assert problems == ()
+    else:
+        assert {one.rule for one in problems} == {"VIEW_REFERENCE"}
+        assert f"shops.owner has the uuid {LARGE}" in problems[0].what
+        assert problems[0].fix.endswith("orders/views/shops.csv in lower case")
