@@ -13,7 +13,7 @@ from avro_data_contracts.contracts.check import views as changes
 from avro_data_contracts.contracts.stores.table import Table
 from avro_data_contracts.contracts.tables import views
 from avro_data_contracts.contracts.views.derived import Derived, derive
-from avro_data_contracts.streaming.views.freshness import Freshness, file_of, keep, newest, read
+from avro_data_contracts.streaming.views.freshness import Freshness, file_of, forget, keep, newest, read
 from contracts_tests.fixtures.viewed import FIELDS, catalog, contract, derived, files, header
 
 SQL = "SELECT colour, count(*) AS n, sum(o.price) AS price FROM orders.latest o WHERE o.flag GROUP BY o.colour"
@@ -196,3 +196,15 @@ def test_freshness_is_kept_whole_and_another_version_is_none(tmp_path: Any) -> N
     for text in ("", "[]", '{"as_of": 1}', "{"):
         file_of(folder, "v.postgres").write_text(text)
         assert read(file_of(folder, "v.postgres")) is None
+
+
+def test_a_table_that_is_emptied_has_no_freshness_of_any_topic(tmp_path: Any) -> None:
+    found = Freshness(12.5, 3, 0.25, "abc", None)
+    for topic in ("topic-a", "topic-b"):
+        (tmp_path / topic).mkdir()
+        for name in ("v.postgres", "w.postgres"):
+            keep(file_of(tmp_path / topic, name), found)
+    forget(tmp_path, "v.postgres")
+    forget(tmp_path, "x.postgres")
+    assert newest(tmp_path, "v.postgres") is None
+    assert newest(tmp_path, "w.postgres") == found
