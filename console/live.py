@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 
@@ -42,6 +42,8 @@ RAREST_S: Final = 10.0
 _GONE_S: Final = 15.0
 
 log = structlog.get_logger("console")
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ class Live:
         self._kept = kept
         self._clock = clock
         self._series: dict[str, Series] = {}
+        #: Contract -> its topic, and that of its dead letters, which the series are of.
+        self._topics: dict[str, tuple[str, str]] = {}
         #: Contract -> its figures, and their JSON.
         self._written: dict[str, tuple[page.Figures, str]] = {}
         self._figures = Figures(text=_empty("loading", Figures()))
@@ -213,8 +217,10 @@ class Live:
             slowly_s = max(SLOWLY_S, SLOWLY_EACH_S * len(catalog.contracts))
             observer = Observer(self._settings, catalog, slowly_s=slowly_s, at_once=GROUPS_AT_ONCE)
             self._observer = catalogue, observer
-            names = catalogue.loaded.catalog.contracts.keys()
-            self._series = {name: one for name, one in self._series.items() if name in names}
+            topics = {name: (one.topic, one.dead_letter_topic) for name, one in catalog.contracts.items()}
+            self._series = still(self._series, self._topics, topics)
+            self._written = still(self._written, self._topics, topics)
+            self._topics = topics
         return self._observer[1]
 
     def _told(self, one: ContractStatus, at: float, silent: frozenset[str]) -> page.Figures:
@@ -225,6 +231,11 @@ class Live:
         records, dead = page.records(one.topic, silent), page.records(one.dead_letters, silent)
         late = "" if lag == page.NO_STORES else series.late()
         return page.Figures(records, lag, dead, late, rate.incoming, rate.outgoing)
+
+
+def still(kept: Mapping[str, _T], before: Mapping[str, object], now: Mapping[str, object]) -> dict[str, _T]:
+    """Return what was kept of the contracts that are still there, with the same topics."""
+    return {name: one for name, one in kept.items() if name in now and before.get(name) == now[name]}
 
 
 def _moment(at: float) -> str:

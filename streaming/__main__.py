@@ -239,6 +239,8 @@ def rewrite(
     done = rewrite(configured, wanted, accept_loss=accept_loss)
     for table in done.tables:
         again = " (dropped and made again, because a column has another type)" if table in done.made_again else ""
+        if table in done.computed:
+            again += "; its rows are computed again from the table of the contract"
         lost = (
             f"; {done.lost[table]:,} rows of events that have left the topic are gone" if table in done.lost else ""
         )
@@ -246,7 +248,7 @@ def rewrite(
     more = f"; Kafka has deleted up to {done.deleted:,} earlier ones" if done.deleted else ""
     typer.echo(
         f"the next start of the stream reads {done.records:,} records of {wanted.topic} from their beginning, for "
-        f"each of these tables{more}"
+        f"each {'other table' if done.computed else 'of these tables'}{more}"
     )
 
 

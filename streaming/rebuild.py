@@ -81,8 +81,8 @@ def _refreshed(settings: Settings, contract: Contract, view: View) -> Rebuilt:
     with checkpoints.alone():
         for sink in view.sinks:
             name = queries.of_view(view.name, sink.kind)
+            freshness.forget(checkpoints.folder.parent, name)
             _empty(settings, [sink])
-            freshness.file_of(checkpoints.folder, name).unlink(missing_ok=True)
             afresh.forget(checkpoints.folder / name)
     return Rebuilt(tuple(f"{sink.kind} {sink.qualified}" for sink in view.sinks), 0, 0, refreshed=True)
 

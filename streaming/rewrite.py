@@ -5,8 +5,10 @@ A table whose columns have other types with the masks is made again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError, FindingsError
@@ -18,6 +20,12 @@ from avro_data_contracts.streaming.run.checkpoints import Checkpoints
 from avro_data_contracts.streaming.sinks.sink import Sink
 from avro_data_contracts.streaming.stores.known import STORES
 from avro_data_contracts.streaming.topic import Ranges
+from avro_data_contracts.streaming.views import freshness
+
+if TYPE_CHECKING:
+    from avro_data_contracts.streaming.views.refreshed import RefreshedView  # loads sqlglot
+
+    _Table = Sink | RefreshedView
 
 
 @dataclass
@@ -28,6 +36,7 @@ class Rewritten:
         records: number in the topic, which the query of each table will read.
         deleted: number that Kafka has deleted: rows that are made of several events will not have them.
         tables: those that are empty now.
+        computed: those of them that are refreshed: computed from the contract's table, not from the topic.
         made_again: those of them that were dropped, because a column has another type.
         lost: table -> rows that are gone, because their events have left the topic.
     """
@@ -35,6 +44,7 @@ class Rewritten:
     records: int
     deleted: int
     tables: list[str] = field(default_factory=list)
+    computed: list[str] = field(default_factory=list)
     made_again: list[str] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
 
@@ -50,22 +60,36 @@ def rewrite(settings: Settings, contract: Contract, *, accept_loss: bool) -> Rew
         ConfigurationError: a mask hashes, and there is no key, or a weak one.
         ServiceError: a server does not answer, or the stream of the contract is running.
     """
-    sinks, deleting = job.stores(settings, contract), _deleting(contract)
+    (sinks, views), deleting = tables(settings, contract), _deleting(contract)
     ranges = topic.whole(settings, contract.topic)
     records = sum(last - first + 1 for first, last in ranges.values())
     done = Rewritten(records, sum(topic.begins(settings, contract.topic).values()))
     checkpoints = Checkpoints(settings, contract)
     with checkpoints.alone():
-        done.lost = _lost(settings, sinks, ranges)
+        done.lost = _lost(settings, [*sinks, *views], ranges)
         if done.lost and not accept_loss:
             raise _refusal(contract, done.lost)
+        # First: if it is broken off here, the contract's rows and checkpoints are as before.
+        for view in views:
+            freshness.forget(checkpoints.folder.parent, view.name)
+            _empty(settings, view, [view.spec], done)
+            done.computed.append(_name(view))
         for sink in sinks:
-            tables = sink.spec.tables(deletes=sink.spec in deleting)
-            afresh.begin(checkpoints.folder / sink.name, partial(_empty, settings, sink, tables, done))
+            of_sink = sink.spec.tables(deletes=sink.spec in deleting)
+            afresh.begin(checkpoints.folder / sink.name, partial(_empty, settings, sink, of_sink, done))
     return done
 
 
-def _lost(settings: Settings, sinks: list[Sink], ranges: Ranges) -> dict[str, int]:
+def tables(settings: Settings, contract: Contract) -> tuple[list[Sink], list[RefreshedView]]:
+    """Return all tables of a contract and of its views: those that queries write, and those that are refreshed.
+
+    Raises:
+        ConfigurationError: a view is wrong.
+    """
+    return job.stores(settings, contract), job.refreshed(settings, contract)
+
+
+def _lost(settings: Settings, sinks: Sequence[_Table], ranges: Ranges) -> dict[str, int]:
     """Count the rows of each table whose events are not in the topic.  A row of several events has no place there."""
     found: dict[str, int] = {}
     # It refuses a table that was not made for the contract, before anything is emptied.
@@ -87,7 +111,7 @@ def _deleting(contract: Contract) -> list[SinkSpec]:
     return [sink for whole in wholes if whole.deletes for sink in whole.sinks]
 
 
-def _empty(settings: Settings, sink: Sink, tables: list[SinkSpec], done: Rewritten) -> None:
+def _empty(settings: Settings, sink: _Table, tables: list[SinkSpec], done: Rewritten) -> None:
     store, name = STORES[sink.spec.kind], _name(sink)
     for spec in tables:
         store.empty(settings, spec)
@@ -101,7 +125,7 @@ def _empty(settings: Settings, sink: Sink, tables: list[SinkSpec], done: Rewritt
     done.tables.append(name)
 
 
-def _name(sink: Sink) -> str:
+def _name(sink: _Table) -> str:
     return f"{sink.spec.kind} {sink.spec.qualified}"
 
 

@@ -112,5 +112,5 @@ def stores(status: ContractStatus, silent: Collection[str]) -> dict[str, StoreRo
 def _freshness(sink: SinkStatus) -> str:
     """Whether a table that is refreshed has been, lately."""
     if sink.refreshed is None:
-        return "not refreshed yet"
+        return "never refreshed" if sink.never else "not refreshed by this machine"
     return "refreshed too long ago" if sink.overdue else "refreshed in time"

@@ -116,9 +116,13 @@ class Breaks:
         Raises:
             ServiceError: the registry does not answer.
         """
-        if data is None or not self.REASONS.intersection(reasons):
+        if data is None:
             return None
         name, body = framing.parted(data, headers, framing.VALUE_HEADER)
+        # The place is that of the id, if no registry can have it.
+        of_id = name is None and Reason.UNKNOWN_SCHEMA_ID in reasons
+        if not (of_id or self.REASONS.intersection(reasons)):
+            return None
         if name is None:
             in_header = any(one == framing.VALUE_HEADER for one, _ in headers)
             return None if in_header else of_framing(data, reveal=self._reveal)
@@ -158,11 +162,15 @@ def of_body(value: bytes, start: int, schema: Schema, lines: Sequence[Line], *, 
 
 def of_framing(value: bytes, *, reveal: bool) -> Break:
     """Return where a value breaks that does not begin with the id of a schema."""
+    begin = 0
     if len(value) < framing.BYTES:
         at, told = len(value), f"it ends before the {framing.BYTES} bytes of the schema id"
+    elif (schema_id := framing.too_large(value, (), framing.VALUE_HEADER)) is not None:
+        at = begin = len(framing.MAGIC)
+        told = f"schema id {schema_id} is larger than a registry assigns"
     else:
         at, told = 0, "the first byte of a schema id is 0"
-    return Break(len(value), told, at, 0, rows=_around(value, at) if reveal else ())
+    return Break(len(value), told, at, begin, rows=_around(value, at) if reveal else ())
 
 
 def _field(one: walk.Step, schema: Schema, reveal: bool) -> FieldRead:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 MAGIC, GUID_MAGIC = b"\x00", b"\x01"
 BYTES = 5
 _GUID_BYTES = 17
+# Java's int.
+_LARGEST = 2**31 - 1
 #: Kafka headers that may carry the schema id (Confluent's `HeaderSchemaIdSerializer`).
 VALUE_HEADER, KEY_HEADER = "__value_schema_id", "__key_schema_id"
 
@@ -40,11 +42,20 @@ def parted(value: bytes | None, headers: Headers | None, header: str) -> tuple[S
     return _key(value[:BYTES]) if value.startswith(MAGIC) else None, value[BYTES:]
 
 
+def too_large(value: bytes, headers: Headers, header: str) -> int | None:
+    """Return the schema id that a value names (see `parted`), if it is larger than a registry assigns."""
+    named = [content for name, content in headers if name == header]
+    framed = (named[-1] or b"") if named else value[:BYTES]
+    if len(framed) != BYTES or not framed.startswith(MAGIC):
+        return None
+    schema_id = int.from_bytes(framed[len(MAGIC) :], "big")
+    return schema_id if schema_id > _LARGEST else None
+
+
 def _key(framed: bytes) -> SchemaKey | None:
     if len(framed) == BYTES and framed.startswith(MAGIC):
-        # Java's int: no registry assigns an id above 2^31 - 1.
-        schema_id = int.from_bytes(framed[len(MAGIC) :], "big", signed=True)
-        return schema_id if schema_id >= 0 else None
+        schema_id = int.from_bytes(framed[len(MAGIC) :], "big")
+        return schema_id if schema_id <= _LARGEST else None
     if len(framed) == _GUID_BYTES and framed.startswith(GUID_MAGIC):
         return str(uuid.UUID(bytes=framed[len(GUID_MAGIC) :]))
     return None

@@ -75,6 +75,8 @@ def compared(
 
 def _moves(contract: Contract, view: RefreshedView, folder: Path) -> str:
     """Say why the two tables need not agree now; empty if they have to."""
+    if view.source.stays_s is not None:
+        return f"{view.spec.kind}: rows of {view.source.qualified} expire by themselves"
     known = freshness.read(freshness.file_of(folder, view.name))
     if known is None:
         return f"{view.spec.kind}: no refresh of this machine is known"

@@ -226,6 +226,9 @@ class Decoder:
 
 
 def _unframed(data: bytes, headers: Headers, header: str) -> Part:
+    if (schema_id := framing.too_large(data, headers, header)) is not None:
+        told = f"schema id {schema_id} is larger than a registry assigns"
+        return Part(None, reason=Reason.UNKNOWN_SCHEMA_ID, message=told, size=len(data))
     if any(name == header for name, _ in headers):
         return Part(None, reason=Reason.BAD_SCHEMA_ID_HEADER, message="the header names no schema", size=len(data))
     if len(data) < framing.BYTES:

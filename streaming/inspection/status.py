@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from avro_data_contracts.contracts.catalog import queries
@@ -21,7 +22,7 @@ from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.spec import SinkSpec
 from avro_data_contracts.streaming.inspection.offsets import Watched
 from avro_data_contracts.streaming.inspection.table_size import Counting
-from avro_data_contracts.streaming.run import groups
+from avro_data_contracts.streaming.run import checkpoints, groups
 from avro_data_contracts.streaming.run.groups import Groups
 from avro_data_contracts.streaming.stores.known import STORES
 from avro_data_contracts.streaming.stores.store import Rows
@@ -84,6 +85,7 @@ class SinkStatus:
         refreshed: the time that the rows of such a table are of, seconds since the epoch; None: not yet, or not on
             this machine.
         overdue: whether that is longer ago than a few intervals (`freshness.LATE_AFTER`).
+        never: whether it never was refreshed, although the stream has written from this machine what it is made of.
     """
 
     sink: str
@@ -96,6 +98,7 @@ class SinkStatus:
     every_s: int | None = None
     refreshed: float | None = None
     overdue: bool = False
+    never: bool = False
 
 
 @dataclass(frozen=True)
@@ -195,7 +198,7 @@ class Observer:
 
     def _kept(self) -> dict[Any, Any]:
         """Return what checkpoints say: the group of a view -> events that it left out, late ones and those without a
-        time; and the contract and name of a table that is refreshed -> its freshness."""
+        time; and the contract and name of a table that is refreshed -> its freshness (see `_Views.refreshed`)."""
         left_out = {group: counts for one in self._views for group, counts in one.left_out()}
         return {**left_out, **{key: fresh for one in self._views for key, fresh in one.refreshed()}}
 
@@ -319,11 +322,14 @@ class _Looked:
     def _one_refreshed(
         self, found: Mapping[str, Mapping[Any, Any]], name: str, spec: SinkSpec, every_s: int
     ) -> SinkStatus:
-        fresh: Freshness | None = found.get(_FILES, {}).get((self._name, name))
+        fresh: Freshness | None
+        fresh, never = found.get(_FILES, {}).get((self._name, name), (None, False))
         is_late = fresh is not None and time.time() - fresh.as_of > freshness.LATE_AFTER * every_s
         as_of = fresh.as_of if fresh is not None else None
         rows = found[spec.kind].get(spec.qualified)
-        return SinkStatus(name, spec.qualified, "", None, rows, every_s=every_s, refreshed=as_of, overdue=is_late)
+        return SinkStatus(
+            name, spec.qualified, "", None, rows, every_s=every_s, refreshed=as_of, overdue=is_late, never=never
+        )
 
 
 class _Views:
@@ -333,12 +339,21 @@ class _Views:
         self._folder = settings.checkpoint_dir / contract.name
         self._queries = {name: groups.name(contract, name) for name, _ in queries.of(contract)}
         self._contract = contract.name
-        self._tables = [name for name, _ in queries.refreshed(contract)]
+        self._tables = [(name, spec.kind) for name, spec in queries.refreshed(contract)]
 
-    def refreshed(self) -> Iterator[tuple[tuple[str, str], Freshness | None]]:
-        """Yield contract and name of each table that is refreshed, and how fresh it is."""
-        for name in self._tables:
-            yield (self._contract, name), freshness.newest(self._folder, name)
+    def refreshed(self) -> Iterator[tuple[tuple[str, str], tuple[Freshness | None, bool]]]:
+        """Yield contract and name of each table that is refreshed, how fresh it is, and whether it never was.
+
+        That is unknown unless the stream writes from this machine: without a batch, or on another one.
+        """
+        for name, source in self._tables:
+            found = freshness.newest(self._folder, name)
+            never = found is None and any(checkpoints.newest(one) is not None for one in self._begun(source))
+            yield (self._contract, name), (found, never)
+
+    def _begun(self, source: str) -> Iterator[Path]:
+        """Yield the checkpoints of a query, one for each topic that the contract had."""
+        return self._folder.glob(f"topic-*/{source}")
 
     def left_out(self) -> Iterator[tuple[str, tuple[int, int]]]:
         """Yield group and counts of the aggregations that have some."""

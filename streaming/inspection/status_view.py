@@ -120,7 +120,7 @@ def _age(sink: SinkStatus) -> str:
     if sink.every_s is None:
         return ""
     if sink.refreshed is None:
-        return _UNKNOWN
+        return "[yellow]never[/]" if sink.never else _UNKNOWN
     seconds = max(0, round(time.time() - sink.refreshed))
     size, unit = next(one for one in _UNITS if seconds >= one[0] or one[0] == 1)
     words = f"{seconds // size} {unit} ago"

@@ -248,7 +248,8 @@ def left_out(contract: Contract) -> dict[str, str]:
 def _cannot(derived: Derived) -> str:
     """Say why the SQL over the whole topic does not tell the rows of a view; empty when it does."""
     if derived.analysis.data:
-        return "each batch has joined the reference data of its time"
+        step = "batch" if derived.analysis.refreshed is None else "refresh"
+        return f"each {step} has joined the reference data of its time"
     deletes = derived.analysis.is_latest and derived.analysis.refreshed is None
     return "rows of .latest are deleted, too" if deletes else ""
 

@@ -82,6 +82,8 @@ class Refreshing:
         self._known: Freshness | None = None  # of this process
         self._began = self._due = time.monotonic()
         self._thread: threading.Thread | None = None
+        if (before := freshness.read(self._file)) is not None:  # an alert must not wait for this process's first one
+            metrics.refreshed(self.name, before.as_of, before.seconds)
 
     @property
     def error(self) -> Exception | None:

@@ -69,6 +69,16 @@ def read(file: Path) -> Freshness | None:
         return None
 
 
+def forget(checkpoints: Path, name: str) -> None:
+    """Forget what is known of a table, because its rows are gone.
+
+    Args:
+        checkpoints: the folder of the contract.
+    """
+    for file in checkpoints.glob(f"topic-*/{name}{_ENDING}"):
+        file.unlink(missing_ok=True)
+
+
 def newest(checkpoints: Path, name: str) -> Freshness | None:
     """Return what is known of a table on this machine.
 

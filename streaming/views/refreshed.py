@@ -28,6 +28,7 @@ from avro_data_contracts.contracts.views.sources import LATEST
 from avro_data_contracts.contracts.views.statement import with_column
 from avro_data_contracts.streaming import failures
 from avro_data_contracts.streaming.decode.values import flaws_of_key
+from avro_data_contracts.streaming.failures import RowRefused
 from avro_data_contracts.streaming.sinks import readback
 from avro_data_contracts.streaming.sinks.counts import Counts
 from avro_data_contracts.streaming.sinks.sink import Replacing
@@ -99,7 +100,10 @@ class RefreshedView(Outer):
             self._check_keys(found)
             if given_up.is_set():
                 raise ServiceError("the refresh was given up", where=self.name, server=self.spec.kind)
-            return self._replacing.replace(found)
+            try:
+                return self._replacing.replace(found)
+            except RowRefused as error:
+                raise self._refused(error) from None
 
     @contextmanager
     def rows(self, spark: SparkSession) -> Iterator[DataFrame]:
@@ -145,6 +149,13 @@ class RefreshedView(Outer):
             F.lit(None).cast("binary").alias("value"),
             F.col(_NEWEST).alias("timestamp"),
             F.col(_ROWS).alias(EVENTS),
+        )
+
+    def _refused(self, error: RowRefused) -> RowRefused:
+        """Return the store's refusal of a row with what helps: no record was rejected, so there is no dead letter."""
+        return error.but(
+            fix=f"leave the group out with WHERE in {self.derived.view.file}, or correct the constraints of "
+            f"{self.spec.qualified}; until then the table keeps its rows"
         )
 
     def _check_keys(self, found: DataFrame) -> None:

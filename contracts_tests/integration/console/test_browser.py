@@ -146,7 +146,7 @@ def test_examination_finds_what_is_wrong(browser: Browser) -> None:
         rules = {one.partition(":")[0] for one in watched.violations()}
         assert rules >= {"color-contrast", "label"}
         in_the_dark = watched.violations_in_the_dark()
-        assert {one.partition(": b: ")[0] for one in in_the_dark} >= {"dark: color-contrast"}
+        assert [one for one in in_the_dark if one.startswith("dark: color-contrast: b:")] != []
         assert watched.too_wide()
         assert watched.faults == ["dialog 1"]
 

@@ -287,7 +287,7 @@ def test_version_with_another_precision_is_never_read_as_this_one(unregistered: 
     assert "after.changed is local-timestamp-millis there" in headers(letter)["__connect.errors.exception.message"]
 
 
-def test_no_program_of_ours_sends_envelopes(unregistered: Pipeline) -> None:
+def test_no_program_of_ours_sends_envelopes(changes: Pipeline) -> None:
     with pytest.raises(ConfigurationError, match="connector of the database sends") as refused:
-        Publisher(unregistered.contract, unregistered.settings).open()
+        Publisher(changes.contract, changes.settings).open()
     assert refused.value.where.endswith("contract.yaml")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avro_data_contracts.console.live import Figures
+from avro_data_contracts.console.live import Figures, still
 from avro_data_contracts.console.pages import figures as pages
 from avro_data_contracts.console.pages.series import APART_S, KEPT_S, Point, Rate, Series, rates
 from avro_data_contracts.console.records import Filters
@@ -380,3 +380,15 @@ def test_topic_of_a_contract_is_looked_up_by_its_name() -> None:
     catalog = load()
     assert Tailed.of(catalog, "orders").topic == "orders"
     assert Tailed.of(catalog, "orders.dlq").topic == "orders.dlq"
+
+
+_topics = st.dictionaries(st.sampled_from("abc"), st.sampled_from("xyz"))
+
+
+@given(_topics, _topics)
+def test_series_is_kept_only_while_its_contract_has_the_same_topic(
+    before: dict[str, str], now: dict[str, str]
+) -> None:
+    kept = {name: f"points of {topic}" for name, topic in before.items()}
+    found = still(kept, before, now)
+    assert found == {name: f"points of {topic}" for name, topic in now.items() if before.get(name) == topic}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from avro_data_contracts.console import records, rendering
 from avro_data_contracts.console.pages.values import laid_out
 from avro_data_contracts.contracts.catalog import dead_letter
 from avro_data_contracts.contracts.catalog.contract import Contract
+from avro_data_contracts.contracts.errors import ServiceError
 from avro_data_contracts.contracts.registry.client import Registry
 from avro_data_contracts.contracts.sources.documents import written
 from avro_data_contracts.producers import dead_letter as producers_letter
@@ -24,6 +26,7 @@ from avro_data_contracts.streaming.dead_letters import broken, letters, report
 from avro_data_contracts.streaming.inspection import tail, texts
 from avro_data_contracts.streaming.inspection.seen import Decoder, Seen
 from contracts_tests.fixtures.contract_files import load, record
+from contracts_tests.fixtures.http_api import Answer, Asked, http_api
 
 #: No request reaches it: nothing of a producer's letter needs the registry.
 NOWHERE = Registry("http://127.0.0.1:1", timeout_s=1, retry_for_s=0)
@@ -162,12 +165,16 @@ def test_dlq_show_has_the_place_in_the_source_and_the_field(
 
 
 def shown_places(
-    contract: Contract, capsys: pytest.CaptureFixture[str], *found: Message, reveal: bool = False
+    contract: Contract,
+    capsys: pytest.CaptureFixture[str],
+    *found: Message,
+    reveal: bool = False,
+    registry: Registry = NOWHERE,
 ) -> tuple[list[dict[str, Any]], str]:
     """What `dlq show` prints of these letters, as JSON and as text, while the registry does not answer."""
     read = [(letters.letter_of(one, "penguins"), one) for one in found]
     known = [(letter, one) for letter, one in read if letter is not None]
-    places = broken.places(NOWHERE, [contract], known, reveal=reveal)
+    places = broken.places(registry, [contract], known, reveal=reveal)
     told = [letter for letter, _ in known]
     report.letters(contract, told, {}, places, left=0, as_json=True)
     documents: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["letters"]
@@ -194,6 +201,57 @@ def test_dlq_show_says_that_the_byte_is_unknown_without_a_registry(
     assert [one["broken"]["at"] for one in documents] == [None, None, 1]
     assert "could not be looked at: the schema registry is needed, but" in documents[0]["broken"]["why"]
     assert text.count("  breaks: the record could not be looked at: the schema registry is needed") == 2
+
+
+def looked_up(ids: list[int], lost: set[int]) -> tuple[list[str], list[int]]:
+    """Why the schema of each letter could not be looked up, empty if it could; and those that were asked for."""
+    lookups, asked, found = broken._Lookups(), [], []
+
+    def look(schema_id: int) -> None:
+        if schema_id in lost:
+            asked.append(schema_id)
+            raise ServiceError(f"schema id {schema_id} is lost")
+
+    for one in ids:
+        found.append(lookups.of(one, partial(look, one))[1])
+    return found, asked
+
+
+@given(st.lists(st.integers(1, 6), max_size=30), st.sets(st.integers(1, 6)))
+def test_schema_that_is_lost_hides_no_other(ids: list[int], lost: set[int]) -> None:
+    found, asked = looked_up(ids, lost)
+    assert asked == list(dict.fromkeys(one for one in ids if one in lost))[:3]  # each once, and no fourth
+    failed: set[int] = set()
+    known: set[int] = set()
+    for one, why in zip(ids, found, strict=True):
+        if len(failed) < 3 or one in known:
+            assert why == (f"schema id {one} is lost" if one in lost else "")
+        else:
+            assert why
+        (failed if why and len(failed) < 3 else known if not why else set()).add(one)
+
+
+def test_dlq_show_looks_at_letters_of_other_schemas_when_one_has_lost_a_reference(
+    contract: Contract, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = record(("id", "string"), ("weight", "int"))
+    reference = {"name": "a.B", "subject": "b", "version": 1}
+
+    def answer(asked: Asked) -> Any:
+        if asked.path.endswith("/schemas/ids/7"):
+            return {"schema": whole, "references": [reference]}
+        if asked.path.endswith("/schemas/ids/8"):
+            return {"schema": whole}
+        return Answer({"error_code": 40402, "message": "Version not found."}, 404)
+
+    ids = [7, 8, 7, 8]
+    found = [by_stream(b"\0\0\0\0" + bytes([one]) + b"\2a", offset=at) for at, one in enumerate(ids)]
+    with http_api(answer) as api:
+        registry = Registry(api.url.removesuffix("/v1/orders"), timeout_s=5, retry_for_s=0)
+        documents, _ = shown_places(contract, capsys, *found, registry=registry)
+    assert [one["broken"]["at"] for one in documents] == [None, 7, None, 7]
+    assert "refers to version 1 of b, which does not exist" in documents[0]["broken"]["why"]
+    assert documents[1]["broken"]["why"] == "weight is cut off: the body ends in it"
 
 
 def test_dlq_show_has_no_byte_of_what_never_was_a_record_or_is_left_out(

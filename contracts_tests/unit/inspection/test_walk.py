@@ -6,12 +6,17 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from avro_data_contracts.contracts.avro import parsing
 from avro_data_contracts.contracts.avro.type_words import words
-from avro_data_contracts.streaming.decode import breaks, programs, walk
-from avro_data_contracts.streaming.decode.breaks import Break
+from avro_data_contracts.contracts.registry.client import Registry
+from avro_data_contracts.streaming.decode import breaks, framing, programs, walk
+from avro_data_contracts.streaming.decode.breaks import Break, Breaks
+from avro_data_contracts.streaming.decode.named_schemas import NamedSchemas
 from avro_data_contracts.streaming.decode.walk import Broken
+from avro_data_contracts.streaming.inspection.seen import _unframed
 
 SCHEMA = {
     "type": "record",
@@ -141,3 +146,40 @@ def test_value_without_a_schema_id_breaks_in_front_of_its_body(value: bytes, at:
     assert (found.at, found.size) == (at, len(value))
     assert bytes.fromhex("".join(each for row in found.rows for each in row.bytes)) == value
     assert breaks.of_framing(value, reveal=False).rows == ()
+
+
+@given(st.integers(0, 2**32 - 1), st.binary(max_size=8), st.booleans())
+def test_id_is_a_schema_or_larger_than_a_registry_assigns(schema_id: int, body: bytes, in_header: bool) -> None:
+    framed = b"\0" + schema_id.to_bytes(4, "big")
+    headers = [(framing.VALUE_HEADER, framed)] if in_header else []
+    value = body if in_header else framed + body
+    named, rest = framing.parted(value, headers, framing.VALUE_HEADER)
+    assert rest == body
+    too_large = framing.too_large(value, headers, framing.VALUE_HEADER)
+    assert (named, too_large) == ((schema_id, None) if schema_id < 2**31 else (None, schema_id))
+
+
+@pytest.mark.parametrize("value", [b"\0\xff\xff\xff", b"\1\xff\xff\xff\xff", b"\0\x7f\xff\xff\xff", b""])
+def test_other_values_have_no_id_that_is_too_large(value: bytes) -> None:
+    assert framing.too_large(value, [], framing.VALUE_HEADER) is None
+
+
+def test_value_whose_id_no_registry_assigns_breaks_at_the_id() -> None:
+    value = b"\0\xff\xff\xff\xff\2"
+    found = breaks.of_framing(value, reveal=False)
+    assert (found.at, found.begin) == (1, 1)
+    assert found.words == "schema id 4294967295 is larger than a registry assigns"
+    places = Breaks(NamedSchemas(Registry("http://127.0.0.1:1", timeout_s=1, retry_for_s=0)), [], reveal=False)
+    assert places.of(value, [], ("UNKNOWN_SCHEMA_ID",)) == found
+    assert places.of(value, [], ("WRONG_SUBJECT",)) is None
+    # An id that a registry can assign has no place: nothing is asked.
+    assert places.of(b"\0\x7f\xff\xff\xff\2", [], ("UNKNOWN_SCHEMA_ID",)) is None
+
+
+@pytest.mark.parametrize("in_header", [False, True])
+def test_people_see_the_reason_that_the_stream_has_for_such_an_id(in_header: bool) -> None:
+    framed = b"\0\x80\0\0\7"
+    headers = [(framing.VALUE_HEADER, framed)] if in_header else []
+    part = _unframed(b"\2" if in_header else framed + b"\2", headers, framing.VALUE_HEADER)
+    assert part.reason == "UNKNOWN_SCHEMA_ID"
+    assert part.message == "schema id 2147483655 is larger than a registry assigns"

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import json
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from avro_data_contracts.contracts.catalog import queries
 from avro_data_contracts.contracts.catalog.choices import Tombstones
 from avro_data_contracts.contracts.check import views as changes
+from avro_data_contracts.contracts.errors import Refused
+from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.table import Table
 from avro_data_contracts.contracts.tables import views
 from avro_data_contracts.contracts.views.derived import Derived, derive
-from avro_data_contracts.streaming.views.freshness import Freshness, file_of, keep, newest, read
+from avro_data_contracts.streaming.failures import RowRefused
+from avro_data_contracts.streaming.inspection import refreshed_table
+from avro_data_contracts.streaming.inspection.view_tables import left_out
+from avro_data_contracts.streaming.run import job
+from avro_data_contracts.streaming.run.metrics import Metrics
+from avro_data_contracts.streaming.run.refreshing import Refreshing
+from avro_data_contracts.streaming.views import freshness
+from avro_data_contracts.streaming.views.freshness import Freshness, file_of, forget, keep, newest, read
+from avro_data_contracts.streaming.views.refreshed import RefreshedView
 from contracts_tests.fixtures.viewed import FIELDS, catalog, contract, derived, files, header
 
 SQL = "SELECT colour, count(*) AS n, sum(o.price) AS price FROM orders.latest o WHERE o.flag GROUP BY o.colour"
@@ -225,3 +238,84 @@ def test_uuids_of_a_csv_in_capital_letters_are_no_groups(select: str, group: str
         assert {one.rule for one in problems} == {"VIEW_REFERENCE"}
         assert f"shops.owner has the uuid {LARGE}" in problems[0].what
         assert problems[0].fix.endswith("orders/views/shops.csv in lower case")
+
+
+def test_a_table_that_is_emptied_has_no_freshness_of_any_topic(tmp_path: Any) -> None:
+    found = Freshness(12.5, 3, 0.25, "abc", None)
+    for topic in ("topic-a", "topic-b"):
+        (tmp_path / topic).mkdir()
+        for name in ("v.postgres", "w.postgres"):
+            keep(file_of(tmp_path / topic, name), found)
+    forget(tmp_path, "v.postgres")
+    forget(tmp_path, "x.postgres")
+    assert newest(tmp_path, "v.postgres") is None
+    assert newest(tmp_path, "w.postgres") == found
+
+
+def refreshed(folder: Path, ttl: int | None = None) -> RefreshedView:
+    """The table of a view in Cassandra, where rows of the contract's own table expire, or stay."""
+    own = {"keyspace": "shop", "table": "orders", "primary_key": ["id"], **({"ttl": ttl} if ttl else {})}
+    made = files({"v": header(CASSANDRA, refresh="10 minutes") + SQL}, sinks={"cassandra": own})
+    (found,) = job.refreshed(Settings(checkpoint_dir=folder), catalog(made).get("orders"))
+    return found
+
+
+def test_table_of_rows_that_expire_is_not_compared(tmp_path: Path) -> None:
+    stays, expires = refreshed(tmp_path), refreshed(tmp_path, ttl=86_400)
+    assert (stays.changes_by_itself, expires.changes_by_itself) == (False, True)
+    for view in (stays, expires):
+        said = freshness.said_by(view.derived.view)
+        keep(file_of(tmp_path, view.name), Freshness(12.5, 3, 0.25, said, {0: 7}))
+        checkpoint = tmp_path / "cassandra"
+        for log in ("offsets", "commits"):
+            (checkpoint / log).mkdir(parents=True, exist_ok=True)
+            (checkpoint / log / "0").write_text(f'v1\n{{}}\n{{"{view._contract.topic}": {{"0": 7}}}}')
+    assert refreshed_table._moves(stays._contract, stays, tmp_path) == ""
+    words = "cassandra: rows of shop.orders expire by themselves"
+    assert refreshed_table._moves(expires._contract, expires, tmp_path) == words
+
+
+def test_refused_row_of_a_group_names_the_view_and_no_dead_letter(tmp_path: Path) -> None:
+    view = refreshed(tmp_path)
+    told = view._refused(RowRefused("CheckViolation", where="PostgreSQL", fix="dlq show", server="postgres"))
+    assert isinstance(told, Refused)
+    assert (told.what, told.where, told.server) == ("CheckViolation", "PostgreSQL", "postgres")
+    assert "WHERE in" in told.fix
+    assert view.derived.view.file in told.fix
+    assert "dlq" not in told.fix
+
+
+@pytest.mark.parametrize("before", [None, 12.5])
+def test_metric_has_the_last_refresh_from_the_start(tmp_path: Path, before: float | None) -> None:
+    view = refreshed(tmp_path)
+    metrics = Metrics(view._contract)
+    if before is not None:
+        keep(file_of(tmp_path, view.name), Freshness(before, 3, 0.25, "abc", None))
+    none: Any = None
+    Refreshing(none, Settings(), view._contract, view, tmp_path, threading.Event(), metrics, structlog.get_logger())
+    labels = {"contract": "orders", "sink": "v.cassandra"}
+    found = metrics.families.registry.get_sample_value("stream_view_refreshed_timestamp_seconds", labels)
+    assert found == (before or 0)
+
+
+@pytest.mark.parametrize(
+    ("sql", "refresh", "words"),
+    [
+        (
+            "SELECT colour, count(*) AS n FROM orders.latest o JOIN c ON o.colour = c.code GROUP BY colour",
+            "10 minutes",
+            "each refresh has joined the reference data of its time",
+        ),
+        (
+            "SELECT o.colour FROM orders o JOIN c ON o.colour = c.code",
+            None,
+            "each batch has joined the reference data of its time",
+        ),
+        (SQL, "10 minutes", None),
+    ],
+)
+def test_view_with_a_join_is_not_compared(sql: str, refresh: str | None, words: str | None) -> None:
+    data = {"c": {"table": "public.c", "columns": {"code": "string"}, "key": ["code"]}} if words else None
+    head = {"refresh": refresh} if refresh else {}
+    found = contract(sql, sinks=SINKS, **head, **({"reference": data} if data else {}))
+    assert left_out(found) == ({"v": words} if words else {})

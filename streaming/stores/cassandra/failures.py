@@ -7,7 +7,14 @@ from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import SyntaxException
 
 from avro_data_contracts.contracts.errors import ServiceError
-from avro_data_contracts.streaming.failures import Server, one_line, refused, service
+from avro_data_contracts.streaming.failures import (
+    ComputationFailed,
+    Server,
+    UnseenSchemaId,
+    one_line,
+    refused,
+    service,
+)
 
 SERVER = Server(
     "Cassandra",
@@ -24,6 +31,11 @@ SERVER = Server(
     ),
     packages=("com.datastax.oss.driver.",),
 )
+
+
+def may_have_broken_session(told: ServiceError) -> bool:
+    """Whether the connector may need another session after an error: not if the batch itself was the cause."""
+    return not isinstance(told, UnseenSchemaId | ComputationFailed)
 
 
 def of_driver(address: str, error: Exception) -> ServiceError:

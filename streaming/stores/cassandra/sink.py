@@ -42,7 +42,7 @@ from avro_data_contracts.streaming.sinks.refusals import RowsRefused
 from avro_data_contracts.streaming.stores.cassandra import cells, existing, expiry, row_by_row, sessions
 from avro_data_contracts.streaming.stores.cassandra.connection import Way, connect, node
 from avro_data_contracts.streaming.stores.cassandra.direct import MICROS, DirectWriter, NotHere
-from avro_data_contracts.streaming.stores.cassandra.failures import SERVER
+from avro_data_contracts.streaming.stores.cassandra.failures import SERVER, may_have_broken_session
 from avro_data_contracts.streaming.stores.cassandra.failures import of_driver as failures_of_driver
 from avro_data_contracts.streaming.stores.cassandra.replacing import Refreshed
 
@@ -209,7 +209,7 @@ class CassandraSink:
     def _told(self, error: Py4JJavaError | CapturedException, spark: SparkSession) -> ServiceError:
         """Return the error for one of Java's, after which the connector may need another session."""
         told = failures.of_java(SERVER, self._settings.cassandra_hosts, error)
-        self._session.healthy = isinstance(told, failures.UnseenSchemaId | failures.ComputationFailed)
+        self._session.healthy = not may_have_broken_session(told)
         if not self._session.healthy:
             jvm: Any = spark._jvm
             jvm.com.datastax.spark.connector.cql.CassandraConnector.evictCache()

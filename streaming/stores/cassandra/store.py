@@ -25,7 +25,7 @@ from avro_data_contracts.streaming import failures
 from avro_data_contracts.streaming.sinks.readback import RAW
 from avro_data_contracts.streaming.stores.cassandra import comparison, existing, options, reading, sessions
 from avro_data_contracts.streaming.stores.cassandra.connection import Way, connect, node
-from avro_data_contracts.streaming.stores.cassandra.failures import SERVER
+from avro_data_contracts.streaming.stores.cassandra.failures import SERVER, may_have_broken_session
 from avro_data_contracts.streaming.stores.cassandra.sink import CassandraSink
 from avro_data_contracts.streaming.stores.store import COUNT_FOR_S, Comparison, Key, Rows, Store
 
@@ -118,8 +118,10 @@ class Cassandra(Store):
         return reading.rows(spark, settings, spec, raw, sessions.options(settings, met=generation))
 
     def told(self, settings: Settings, error: Py4JJavaError | CapturedException) -> ServiceError:
-        self.reconnect(settings)
-        return failures.of_java(SERVER, settings.cassandra_hosts, error)
+        told = failures.of_java(SERVER, settings.cassandra_hosts, error)
+        if may_have_broken_session(told):
+            self.reconnect(settings)
+        return told
 
     def reconnect(self, settings: Settings) -> None:
         sessions.of(settings).number += 1
