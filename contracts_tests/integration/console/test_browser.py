@@ -139,7 +139,9 @@ def test_examination_finds_what_is_wrong(browser: Browser) -> None:
     with browser.new_context(viewport={"width": 360, "height": 740}) as context:
         watched = Watched.of(context)
         wide = "<p style='width: 500px; color: #aaa; background: #fff'>words</p>"
-        dark = "<style>@media (prefers-color-scheme: dark) { b { color: #333; background: #000; } }</style><b>b</b>"
+        dark = (
+            "<style>@media (prefers-color-scheme: dark) { b { color: #333; background: #000; } }</style><b>bold</b>"
+        )
         text = f"<main>{dark}{wide}<input><script>alert(1)</script></main>"
         watched.page.set_content(f"<html lang=en><title>t</title>{text}")
         watched.page.wait_for_timeout(200)
