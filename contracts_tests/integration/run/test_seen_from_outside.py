@@ -254,8 +254,8 @@ def test_status_shows_topics_versions_lag_rows_and_dead_letters(private: Running
         ("kafka", "registry", *SINKS), ""
     )
     (told,) = document["contracts"]
-    assert told["topic"] == {"name": contract.topic, "partitions": 3, "records": 79}
-    assert told["dead_letters"] == {"name": contract.dead_letter_topic, "partitions": 1, "records": 6}
+    assert told["topic"] == {"name": contract.topic, "partitions": 3, "records": 79, "end": 79}
+    assert told["dead_letters"] == {"name": contract.dead_letter_topic, "partitions": 1, "records": 6, "end": 6}
     assert {one["name"]: one["versions"] for one in told["subjects"]} == {
         contract.key.name: [1],
         contract.value.name: [1, 2],
