@@ -6,6 +6,7 @@ A query's name is that of its checkpoint, its consumer group, its metrics and it
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.catalog.view import View
@@ -18,14 +19,32 @@ def of(contract: Contract) -> tuple[tuple[str, SinkSpec], ...]:
     return (*own, *_of_views(view for view in contract.views if not view.is_refreshed))
 
 
-def refreshed(contract: Contract) -> tuple[tuple[str, SinkSpec], ...]:
-    """Return the tables of views that no query writes, because they are refreshed, by names of the same form."""
-    return tuple(_of_views(view for view in contract.views if view.is_refreshed))
+class Refreshed(NamedTuple):
+    """A table that no query writes, because its view is refreshed.
+
+    Attributes:
+        name: of the same form as that of a query.
+        every_s: how often, in seconds.
+    """
+
+    name: str
+    sink: SinkSpec
+    every_s: int
+
+
+def refreshed(contract: Contract) -> tuple[Refreshed, ...]:
+    """Return the tables of the views that are refreshed."""
+    return tuple(
+        Refreshed(name, sink, view.spec.refresh)
+        for view in contract.views
+        if view.spec.refresh is not None
+        for name, sink in _of_views([view])
+    )
 
 
 def all_of(contract: Contract) -> tuple[tuple[str, SinkSpec], ...]:
     """Return all tables of a contract and of its views."""
-    return (*of(contract), *refreshed(contract))
+    return (*of(contract), *((one.name, one.sink) for one in refreshed(contract)))
 
 
 def _of_views(views: Iterable[View]) -> Iterator[tuple[str, SinkSpec]]:

@@ -108,13 +108,11 @@ def _released(old: Contract, new: Contract, derived: Derived) -> Iterator[ViewFa
 
 def _unmasked(old: Contract, new: Contract, derived: Derived) -> Iterator[ViewFact]:
     """Yield the columns, and parts of columns, that a mask of the header held back in a store, and none does now."""
-    view = derived.view
-    was = next((one for one in old.views if one.name == view.name), None)
-    before = derive(old, was).contract if was is not None and was.spec.masks else None
-    if was is None or before is None or derived.contract is None:
+    view, before = derived.view, tables.earlier(old, derived)
+    if before is None:
         return
-    own = {masked.column_of(one.field or "") for one in was.spec.masks}
-    for one in removed(before, derived.contract):
+    own = {masked.column_of(one.field or "") for one in before.view.spec.masks}
+    for one in removed(before.whole(), derived.whole()):
         name = masked.column_of(one.path)
         if name in own:
             output = derived.analysis.by_name[name]

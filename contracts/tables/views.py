@@ -104,7 +104,7 @@ def rebuilt(old: Contract, derived: Derived) -> list[str]:
 
     A view that is refreshed has none: its table is computed again as a whole.
     """
-    before = _earlier(old, derived)
+    before = earlier(old, derived)
     if before is None or derived.analysis.refreshed is not None:
         return []
     if before.analysis.refreshed is not None:
@@ -112,7 +112,7 @@ def rebuilt(old: Contract, derived: Derived) -> list[str]:
     return continuity.broken(before.analysis, derived.analysis)
 
 
-def _earlier(old: Contract, derived: Derived) -> Derived | None:
+def earlier(old: Contract, derived: Derived) -> Derived | None:
     """The view as it was, if it was in order then and is now."""
     was = next((one for one in old.views if one.name == derived.view.name), None)
     if was is None or derived.contract is None:
@@ -140,7 +140,7 @@ def joined(old: Contract, derived: Derived) -> Iterator[OtherData]:
 
     Those of a view that is refreshed do not.
     """
-    before = _earlier(old, derived) if derived.analysis.refreshed is None else None
+    before = earlier(old, derived) if derived.analysis.refreshed is None else None
     for name, now in derived.analysis.data.items() if before is not None else ():
         assert before is not None
         was = before.analysis.data.get(name)
@@ -159,7 +159,7 @@ def changed(old: Contract, derived: Derived) -> list[str]:
 
     Of a view that is refreshed, none do.
     """
-    before = _earlier(old, derived)
+    before = earlier(old, derived)
     if before is None or derived.analysis.refreshed is not None:
         return []
     found = [

@@ -65,6 +65,12 @@ class Derived:
         """Its tables; of an aggregation, they have a row for each group."""
         return self.contract.sinks if self.contract is not None else self.view.sinks
 
+    def in_store(self, kind: str) -> Contract:
+        """The contract with its table in one kind of store alone.  Raises as `whole`."""
+        whole = self.whole()
+        sinks = whole.spec.sinks.model_copy(update={one.kind: None for one in whole.sinks if one.kind != kind})
+        return replace(whole, spec=whole.spec.model_copy(update={"sinks": sinks}))
+
     def whole(self) -> Contract:
         """The contract.
 

@@ -110,4 +110,4 @@ class Console:
 def _told(variables: Mapping[str, str | None], working: Path) -> dict[str, str]:
     """Return what is handed on; it runs in another folder than the one that paths are relative to."""
     told = handed_on.of(variables)
-    return told | {name: str(working / told[name]) for name in told if name in _FOLDERS or name.endswith("_CA_FILE")}
+    return told | {name: str(working / told[name]) for name in told if name in _FOLDERS or name.endswith("_FILE")}

@@ -9,6 +9,29 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from avro_data_contracts.contracts.errors import ConfigurationError
+
+
+def of_driver(spark: SparkSession, name: str, *, driver: str, jars: str) -> Any:
+    """Return one of our classes that needs a driver among Spark's jars.
+
+    Args:
+        name: without the package.
+        driver, jars: what is lacking otherwise, and what to add, in words.
+
+    Raises:
+        ConfigurationError: the driver is not there.
+    """
+    jvm: Any = spark._jvm
+    found = getattr(jvm.datacontracts, name)
+    if not callable(found):
+        raise ConfigurationError(
+            f"Spark has no {driver}",
+            where="SPARK_JARS",
+            fix=f"add {jars}; `make env` prints the list of the embedded stack",
+        )
+    return found
+
 
 def install(spark: SparkSession, sources: Iterable[Path], of_drivers: Mapping[str, Path]) -> None:
     """Compile the classes, and send them to the executors.  Call it once for each session.

@@ -275,12 +275,7 @@ class _Looked:
         self._topics = (contract.topic, contract.dead_letter_topic)
         self._subjects = [one.name for one in contract.subjects]
         self._queries = [(name, spec, groups.name(contract, name)) for name, spec in queries.of(contract)]
-        self._refreshed = [
-            (queries.of_view(view.name, spec.kind), spec, view.spec.refresh or 0)
-            for view in contract.views
-            if view.is_refreshed
-            for spec in view.sinks
-        ]
+        self._refreshed = queries.refreshed(contract)
         self._last: tuple[object, ContractStatus] | None = None
 
     def of_kind(self, kind: str) -> Iterator[SinkSpec]:
@@ -339,7 +334,7 @@ class _Views:
         self._folder = settings.checkpoint_dir / contract.name
         self._queries = {name: groups.name(contract, name) for name, _ in queries.of(contract)}
         self._contract = contract.name
-        self._tables = [(name, spec.kind) for name, spec in queries.refreshed(contract)]
+        self._tables = [(name, spec.kind) for name, spec, _ in queries.refreshed(contract)]
 
     def refreshed(self) -> Iterator[tuple[tuple[str, str], tuple[Freshness | None, bool]]]:
         """Yield contract and name of each table that is refreshed, how fresh it is, and whether it never was.

@@ -18,7 +18,7 @@ import structlog
 from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.settings import Settings
-from avro_data_contracts.streaming import topic
+from avro_data_contracts.streaming import topic, whole_file
 from avro_data_contracts.streaming.run.checkpoints import newest, next_offsets
 from avro_data_contracts.streaming.views import state
 
@@ -119,9 +119,7 @@ def accept(folder: Path, sink: str, gaps: Iterable[Gap]) -> None:
     file = folder / LOSSES_FILE
     known = losses(folder)
     new = [gap for gap in gaps if gap not in known]
-    draft = file.with_name(f".{file.name}")
-    draft.write_text(json.dumps([asdict(gap) for gap in [*known, *new]], indent=2), encoding="utf-8")
-    draft.replace(file)
+    whole_file.write(file, json.dumps([asdict(gap) for gap in [*known, *new]], indent=2))
     checkpoint = folder / sink
     batch = newest(checkpoint)
     if batch is None:
@@ -156,6 +154,4 @@ def losses(folder: Path) -> list[Gap]:
 def _replace(file: Path, text: str) -> None:
     """Replace the file, and remove Hadoop's checksum beside it, which would no longer match."""
     file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
-    draft = file.with_name(f".{file.name}.new")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(file)
+    whole_file.write(file, text)

@@ -34,8 +34,7 @@ class Metrics:
         self.families = families or Families()
         self._now = now
         written = queries.of(contract)
-        refreshed = queries.refreshed(contract)
-        self._sinks = {name for name, _ in (*written, *refreshed)}
+        self._sinks = {name for name, _ in queries.all_of(contract)}
         for name, sink in written:
             for metric in self.families.of_sinks:
                 metric.labels(self._contract, name)
@@ -43,15 +42,12 @@ class Metrics:
             # A series that begins at 1 has no increase, so the first failure would not raise an alert.
             for server in (sink.kind, "kafka", "registry"):
                 self.families.failed.labels(self._contract, name, server)
-        for name, sink in refreshed:
+        for name, sink, every_s in queries.refreshed(contract):
             for gauge in self.families.of_refreshed:
                 gauge.labels(self._contract, name)
             for server in (sink.kind, "spark"):
                 self.families.failed.labels(self._contract, name, server)
-        for view in contract.views:
-            if (every := view.spec.refresh) is not None:
-                for sink in view.sinks:
-                    self.families.interval.labels(self._contract, queries.of_view(view.name, sink.kind)).set(every)
+            self.families.interval.labels(self._contract, name).set(every_s)
         self.families.broken_off.labels(self._contract)
         of_stores = (refusals.reason(name) for name, _ in written)
         self._reasons = {*codes(contract), *of_stores}

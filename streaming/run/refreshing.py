@@ -18,7 +18,7 @@ from avro_data_contracts.contracts.catalog.contract import Contract
 from avro_data_contracts.contracts.errors import ConfigurationError, ContractsError, Refused, ServiceError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.streaming.failures import ComputationFailed
-from avro_data_contracts.streaming.run import attempt, pools
+from avro_data_contracts.streaming.run import attempt
 from avro_data_contracts.streaming.run.checkpoints import newest, settled
 from avro_data_contracts.streaming.run.metrics import Metrics
 from avro_data_contracts.streaming.run.store_query import Stopped, StoreQuery
@@ -105,8 +105,7 @@ class Refreshing:
             self._thread.join()
 
     def once(self) -> None:
-        """Refresh now, in this thread."""
-        pools.enter(self._spark, self._contract.name, self.name)
+        """Refresh now."""
         self._refresh()
 
     def _run(self) -> None:
@@ -116,7 +115,6 @@ class Refreshing:
             self._lost = error
 
     def _refresh_again_and_again(self) -> None:
-        pools.enter(self._spark, self._contract.name, self.name)
         while not self._stopping.wait(_LOOK_EVERY_S):
             if time.monotonic() < self._due or not self._has_begun():
                 continue

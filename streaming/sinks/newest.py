@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
 from pathlib import Path
+
+from avro_data_contracts.streaming import whole_file
 
 
 class NewestWritten:
@@ -37,6 +37,4 @@ class NewestWritten:
         if kept is not None and kept >= timestamp_ms:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        new = self._file.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
-        new.write_text(json.dumps({"table": self._table, "timestamp_ms": timestamp_ms}))
-        new.replace(self._file)
+        whole_file.write(self._file, json.dumps({"table": self._table, "timestamp_ms": timestamp_ms}))

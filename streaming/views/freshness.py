@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from avro_data_contracts.contracts.catalog.view import View
+from avro_data_contracts.streaming import whole_file
 
 _ENDING: Final = ".refreshed.json"
 #: A table is late when its rows are older than so many intervals.
@@ -54,9 +54,7 @@ def file_of(checkpoints: Path, name: str) -> Path:
 
 def keep(file: Path, found: Freshness) -> None:
     """Write all of it, or nothing."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    draft.write_text(json.dumps(asdict(found)), encoding="utf-8")
-    draft.replace(file)
+    whole_file.write(file, json.dumps(asdict(found)))
 
 
 def read(file: Path) -> Freshness | None:

@@ -67,9 +67,7 @@ class GroupSink(NumberedSink):
         self._grouping: Grouping = derived.analysis.grouping
         self._sql = GroupingSql(self._grouping)
         self._lateness_us = derived.view.spec.lateness * 1_000_000
-        whole = derived.whole()
-        sinks = whole.spec.sinks.model_copy(update={one.kind: None for one in whole.sinks if one.kind != inner.name})
-        self._of_store = replace(whole, spec=whole.spec.model_copy(update={"sinks": sinks}))
+        self._of_store = derived.in_store(inner.name)
 
     def check(self, spark: SparkSession, checkpoint: Path) -> None:
         """Compare the view with what Spark makes of it, and with the state that it is to go on from.

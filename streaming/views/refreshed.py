@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Final
 
 from pyspark import StorageLevel
@@ -69,9 +68,7 @@ class RefreshedView(Outer):
         self._references = References(settings, derived.view, derived.analysis.data)
         self._sql = with_column(derived.analysis.sql, _MORE)
         self._fields = _read(contract, derived)
-        whole = derived.whole()
-        sinks = whole.spec.sinks.model_copy(update={one.kind: None for one in whole.sinks if one.kind != inner.name})
-        self._of_store = replace(whole, spec=whole.spec.model_copy(update={"sinks": sinks}))
+        self._of_store = derived.in_store(inner.name)
 
     @property
     def changes_by_itself(self) -> bool:

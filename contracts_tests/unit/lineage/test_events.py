@@ -194,22 +194,28 @@ WHERE amount > 0 AND title <> id
 """
 
 
-def test_columns_of_a_join_come_from_the_reference_data_too() -> None:
+def event_of_join(view: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the event of a stream with the view, and what it says of the view's columns."""
     placed = {"type": "int", "logicalType": "date"}
     files = {
         "orders/contract.yaml": CONTRACT,
         "orders/value.avsc": record(("id", "string"), ("shop", "string"), ("amount", "long"), ("placed", placed)),
-        "orders/views/named.sql": JOINED,
+        "orders/views/named.sql": view,
         "shared/shops.csv": "code,title\na,A\n",
     }
     event = events.job_event(
         events.stream(loading.from_files(files, "schemas").get("orders"), SETTINGS, "shop"), WHEN
     )
     lineage.validate(event)
+    facet = next(one for one in event["outputs"] if one["name"] == "shop.public.named")["facets"]["columnLineage"]
+    return event, facet
+
+
+def test_columns_of_a_join_come_from_the_reference_data_too() -> None:
+    event, facet = event_of_join(JOINED)
     csv, rates = ("file", "schemas/shared/shops.csv"), ("postgres://pg:5433", "shop.finance.rates")
     assert [(one["namespace"], one["name"]) for one in event["inputs"]] == [TOPIC, csv, rates]
     named = {"orders": TOPIC, "shops": csv, "rates": rates}
-    facet = next(one for one in event["outputs"] if one["name"] == "shop.public.named")["facets"]["columnLineage"]
 
     def sources(fields: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
         short = {place: name for name, place in named.items()}
@@ -238,18 +244,7 @@ def test_columns_of_a_join_come_from_the_reference_data_too() -> None:
 
 def test_masked_column_of_a_join_comes_from_the_reference_data() -> None:
     view = JOINED.replace("SELECT", "-- masks: [{field: title, mask: hash}, {field: euros, mask: hash}]\nSELECT")
-    placed = {"type": "int", "logicalType": "date"}
-    files = {
-        "orders/contract.yaml": CONTRACT,
-        "orders/value.avsc": record(("id", "string"), ("shop", "string"), ("amount", "long"), ("placed", placed)),
-        "orders/views/named.sql": view,
-        "shared/shops.csv": "code,title\na,A\n",
-    }
-    event = events.job_event(
-        events.stream(loading.from_files(files, "schemas").get("orders"), SETTINGS, "shop"), WHEN
-    )
-    lineage.validate(event)
-    facet = next(one for one in event["outputs"] if one["name"] == "shop.public.named")["facets"]["columnLineage"]
+    _, facet = event_of_join(view)
     found = {
         name: [
             (one["name"], one["field"], how["masking"], how["description"])

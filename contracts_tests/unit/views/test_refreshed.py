@@ -72,7 +72,7 @@ def test_table_has_a_row_for_each_group_and_no_deletions() -> None:
 def test_no_query_writes_a_table_that_is_refreshed() -> None:
     found = contract(SQL, sinks=SINKS, refresh="10 minutes")
     assert [name for name, _ in queries.of(found)] == ["postgres"]
-    assert [name for name, _ in queries.refreshed(found)] == ["v.postgres"]
+    assert [(one.name, one.every_s) for one in queries.refreshed(found)] == [("v.postgres", 600)]
     assert [name for name, _ in queries.all_of(found)] == ["postgres", "v.postgres"]
 
 

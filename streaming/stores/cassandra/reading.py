@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from pyspark.sql import DataFrame, SparkSession
 
-from avro_data_contracts.contracts.errors import ConfigurationError
 from avro_data_contracts.contracts.settings import Settings
 from avro_data_contracts.contracts.stores.cassandra.spec import CassandraSpec
+from avro_data_contracts.streaming.decode.compiled import of_driver
 
 SOURCE: Final = Path(__file__).with_name("java") / "ReadRows.java"
 #: A class of the connector that the source needs.
@@ -28,13 +28,7 @@ def rows(
     """
     jvm: Any = spark._jvm
     context: Any = spark.sparkContext
-    read_rows = jvm.datacontracts.ReadRows
-    if not callable(read_rows):
-        raise ConfigurationError(
-            "Spark has no connector of Cassandra",
-            where="SPARK_JARS",
-            fix="add the jars of the connector; `make env` prints the list of the embedded stack",
-        )
+    read_rows = of_driver(spark, "ReadRows", driver="connector of Cassandra", jars="the jars of the connector")
     configuration = context._jsc.sc().getConf().clone()
     # The password is in the session's settings only.
     for name, value in {**options, "spark.cassandra.auth.password": settings.cassandra_password}.items():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from psycopg import sql
 from pyspark.sql import DataFrame
 
-from avro_data_contracts.contracts.errors import ConfigurationError
+from avro_data_contracts.streaming.decode.compiled import of_driver
 
 SOURCE: Final = Path(__file__).with_name("java") / "CopyRows.java"
 #: A class of the driver that the source needs.
@@ -25,14 +25,8 @@ def load(frame: DataFrame, table: sql.Identifier, url: str, properties: Mapping[
     Raises:
         Py4JJavaError: reading the frame fails, or the server; see `failures.of_java`.
     """
-    jvm: Any = frame.sparkSession._jvm
-    copy_rows = jvm.datacontracts.CopyRows
-    if not callable(copy_rows):
-        raise ConfigurationError(
-            "Spark has no driver of PostgreSQL",
-            where="SPARK_JARS",
-            fix="add the jar of org.postgresql:postgresql; `make env` prints the list of the embedded stack",
-        )
+    jar = "the jar of org.postgresql:postgresql"
+    copy_rows = of_driver(frame.sparkSession, "CopyRows", driver="driver of PostgreSQL", jars=jar)
     columns = sql.SQL(", ").join(map(sql.Identifier, frame.columns))
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(table, columns).as_string()
     rows = frame._jdf.queryExecution().toRdd().toJavaRDD()

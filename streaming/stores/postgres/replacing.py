@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from psycopg import sql
 
 from avro_data_contracts.contracts.stores.table import Table
+from avro_data_contracts.streaming.stores.postgres import phrases
 
 
 def statements(wanted: Table, *, table: sql.Identifier, staging: sql.Identifier) -> list[sql.Composed]:
@@ -20,14 +19,12 @@ def statements(wanted: Table, *, table: sql.Identifier, staging: sql.Identifier)
     parts = {
         "table": table,
         "staging": staging,
-        "columns": _list(columns),
-        "key": _list(key),
-        "same": sql.SQL(" AND ").join(
-            sql.SQL("stored.{0} = loaded.{0}").format(sql.Identifier(name)) for name in key
-        ),
-        "assigned": sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(one)) for one in others),
-        "stored": _list(others, "stored"),
-        "excluded": _list(others, "excluded"),
+        "columns": phrases.listed(columns),
+        "key": phrases.listed(key),
+        "same": phrases.same("stored", "loaded", key),
+        "assigned": phrases.assigned(others),
+        "stored": phrases.listed(others, "stored"),
+        "excluded": phrases.listed(others, "excluded"),
     }
     gone = "DELETE FROM {table} AS stored WHERE NOT EXISTS (SELECT FROM {staging} AS loaded WHERE {same})"
     upsert = (
@@ -35,7 +32,3 @@ def statements(wanted: Table, *, table: sql.Identifier, staging: sql.Identifier)
         "ON CONFLICT ({key}) DO UPDATE SET {assigned} WHERE ({stored}) IS DISTINCT FROM ({excluded})"
     )
     return [sql.SQL(gone).format(**parts), sql.SQL(upsert).format(**parts)]
-
-
-def _list(names: Iterable[str], side: str = "") -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(side, one) if side else sql.Identifier(one) for one in names)

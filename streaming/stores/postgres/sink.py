@@ -32,7 +32,7 @@ from avro_data_contracts.streaming.sinks.counts import Counts, counted
 from avro_data_contracts.streaming.sinks.masks import Masks
 from avro_data_contracts.streaming.sinks.observed import Observed
 from avro_data_contracts.streaming.sinks.refusals import Coordinates, RowsRefused
-from avro_data_contracts.streaming.stores.postgres import cells, copying, existing, partitions, replacing
+from avro_data_contracts.streaming.stores.postgres import cells, copying, existing, partitions, phrases, replacing
 from avro_data_contracts.streaming.stores.postgres.connection import address, connect, jdbc, kept, place
 from avro_data_contracts.streaming.stores.postgres.failures import SERVER, of_driver
 from avro_data_contracts.streaming.stores.postgres.partitions import Partitions
@@ -132,7 +132,7 @@ class PostgresSink:
         if not loaded:
             return True
         copy = sql.SQL("COPY {staging} ({columns}) FROM STDIN").format(
-            **self._names(), columns=_list(loaded[0].__fields__)
+            **self._names(), columns=phrases.listed(loaded[0].__fields__)
         )
         with place(self._settings), kept(self._settings, self._lock) as connection:
             try:
@@ -196,7 +196,7 @@ class PostgresSink:
         frame = self._rows(decoded).repartitionByRange(refusals.PARTS, *order).sortWithinPartitions(*order)
         insert = sql.SQL("INSERT INTO {staging} ({columns}) VALUES ({values})").format(
             **self._names(),
-            columns=_list(frame.columns),
+            columns=phrases.listed(frame.columns),
             values=sql.SQL(", ").join([sql.Placeholder()] * len(frame.columns)),
         )
         at = (frame.columns.index(EVENT_PARTITION), frame.columns.index(EVENT_OFFSET))
@@ -261,8 +261,8 @@ class PostgresSink:
             "ON CONFLICT ({key}) DO {change}"
         ).format(
             **self._names(),
-            columns=_list(columns),
-            key=_list(key),
+            columns=phrases.listed(columns),
+            key=phrases.listed(key),
             portion=portion,
             only=self._not_deleted() if self._deletions is not None else sql.SQL(""),
             newest=sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in self.spec.order),
@@ -283,15 +283,15 @@ class PostgresSink:
         key = self.spec.primary_key
         parts = {
             **self._names(),
-            "key": _list(key),
-            "kept": _list(kept),
+            "key": phrases.listed(key),
+            "kept": phrases.listed(kept),
             "deleted": sql.Identifier(DELETED),
             "newest": sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in EVENT_ORDER),
             "change": _if_newer([name for name in kept if name not in key], EVENT_ORDER),
-            "stored": _order_of("stored"),
-            "gone": _order_of("gone"),
-            "same_row": _same("stored", "gone", key),
-            "in_batch": _same("loaded", "gone", key),
+            "stored": phrases.listed(EVENT_ORDER, "stored"),
+            "gone": phrases.listed(EVENT_ORDER, "gone"),
+            "same_row": phrases.same("stored", "gone", key),
+            "in_batch": phrases.same("loaded", "gone", key),
         }
         keep = (
             "INSERT INTO {deletions} AS stored ({kept}) "
@@ -312,9 +312,9 @@ class PostgresSink:
         ).format(
             **self._names(),
             deleted=sql.Identifier(DELETED),
-            same=_same("loaded", "gone", self.spec.primary_key),
-            loaded=_order_of("loaded"),
-            gone=_order_of("gone"),
+            same=phrases.same("loaded", "gone", self.spec.primary_key),
+            loaded=phrases.listed(EVENT_ORDER, "loaded"),
+            gone=phrases.listed(EVENT_ORDER, "gone"),
         )
 
     def _names(self) -> dict[str, sql.Identifier]:
@@ -334,24 +334,9 @@ def _for_driver(value: Any) -> Any:
     return bytes(value) if isinstance(value, bytearray) else value
 
 
-def _list(names: Sequence[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, names))
-
-
 def _if_newer(names: list[str], order: Sequence[str]) -> sql.Composable:
     """Update these columns if the event is newer; nothing if the key has all of a row."""
     if not names:
         return sql.SQL("NOTHING")
-    assigned = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in names)
-    newer = sql.SQL("({}) < ({})").format(_order_of("stored", order), _order_of("excluded", order))
-    return sql.SQL("UPDATE SET {} WHERE {}").format(assigned, newer)
-
-
-def _order_of(side: str, order: Sequence[str] = EVENT_ORDER) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(side, name) for name in order)
-
-
-def _same(one: str, other: str, key: list[str]) -> sql.Composed:
-    return sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(one, name), sql.Identifier(other, name)) for name in key
-    )
+    newer = sql.SQL("({}) < ({})").format(phrases.listed(order, "stored"), phrases.listed(order, "excluded"))
+    return sql.SQL("UPDATE SET {} WHERE {}").format(phrases.assigned(names), newer)
