@@ -46,7 +46,7 @@ def secret(name: str, given: Mapping[str, str]) -> str:
             f"both {name.upper()} and {by_file.upper()} are set", where="the environment and .env", fix="set only one"
         )
     try:
-        # An editor ends a file with a line feed, which is no part of a password.
+        # An editor ends a file with a line feed, which is not part of the password.
         return Path(path).read_text(encoding="utf-8-sig").removesuffix("\n").removesuffix("\r")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"

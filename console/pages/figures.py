@@ -1,4 +1,4 @@
-"""What a page says of one contract now: numbers, or words for what is no number.  Pure.
+"""What a page says of one contract now: numbers, or words where there is no number.  Pure.
 
 None is unknown: it was not read, or its server does not answer.  Nothing unknown looks like 0, or like fine.
 """
